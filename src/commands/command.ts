@@ -1,0 +1,74 @@
+import { defineCommand, type ParsedArgs, runCommand } from "citty";
+import type { Environment } from "../system/environment.ts";
+import type { Arguments } from "./argument.ts";
+
+/** A line to type, and what it does. */
+export interface Example {
+  line: string;
+  does: string;
+}
+
+/** What a person can read about a command besides its arguments. */
+export interface Manual {
+  /** Two or three sentences above everything else. */
+  about: string;
+  /** Instead of the usage that the arguments yield. */
+  usage?: string;
+  /** Paragraphs below the options. */
+  notes?: readonly string[];
+  examples: readonly Example[];
+  /** What one does after this command. */
+  next?: readonly Example[];
+}
+
+export interface Context<A extends Arguments> {
+  args: ParsedArgs<A>;
+  /** What was typed after the command's name, as far as the strict reader hands it on: for a transparent command. */
+  words: readonly string[];
+  environment: Environment;
+}
+
+interface Declaration<A extends Arguments> {
+  name: string;
+  /** One line, for the list of commands. */
+  summary: string;
+  args: A;
+  manual: Manual;
+  /** What follows the name is another program's command line, but for `--help` as the first word. */
+  transparent?: boolean;
+  /** @returns the exit status; nothing means 0. */
+  run(context: Context<A>): Promise<number | undefined> | Promise<void>;
+}
+
+export interface Command {
+  name: string;
+  summary: string;
+  args: Arguments;
+  manual: Manual;
+  transparent: boolean;
+  /**
+   * @param words as the strict reader returns them (`read-arguments.ts`): citty passes over what it does not know.
+   * @returns the exit status.
+   */
+  execute(words: readonly string[], environment: Environment): Promise<number>;
+}
+
+export function declareCommand<const A extends Arguments>(declaration: Declaration<A>): Command {
+  const { name, summary, args, manual, transparent = false } = declaration;
+  const definition = defineCommand({
+    meta: { name, description: summary },
+    args,
+    run: ({ args, rawArgs, data }) => declaration.run({ args, words: rawArgs, environment: data }),
+  });
+  return {
+    name,
+    summary,
+    args,
+    manual,
+    transparent,
+    async execute(words, environment) {
+      const { result } = await runCommand(definition, { rawArgs: [...words], data: environment });
+      return typeof result === "number" ? result : 0;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { print } from "../system/print.ts";
+import { type Stream, styleFor, widthOf } from "../system/terminal.ts";
+import { type Command, declareCommand } from "./command.ts";
+import { commandNames, findCommand, loadAllCommands } from "./index.ts";
+import { unknownCommand } from "./read-root.ts";
+import { renderCommandHelp, renderRootHelp } from "./render-help.ts";
+
+export const help = declareCommand({
+  name: "help",
+  summary: "Show this help, or that of a command",
+  args: {
+    command: { type: "positional", required: false, description: "The command to read about", completes: commandNames },
+  },
+  manual: {
+    about: "Shows what nymvisor can do, or all about one command.",
+    usage: "nymvisor help [COMMAND]",
+    examples: [{ line: "nymvisor help init", does: "Every setting, with its flag, its variable and its default" }],
+  },
+  async run({ args }) {
+    if (args.command === undefined) return print(await helpFor(undefined, process.stdout));
+    const command = await findCommand(args.command);
+    if (command === undefined) throw unknownCommand(args.command, commandNames);
+    return print(await helpFor(command, process.stdout));
+  },
+});
+
+/** The help of a command, or of nymvisor as a whole, fit for the stream that will show it. */
+export async function helpFor(command: Command | undefined, stream: Stream): Promise<string> {
+  const look = { style: styleFor(stream), width: widthOf(stream) };
+  return command === undefined ? renderRootHelp(await loadAllCommands(), look) : renderCommandHelp(command, look);
+}

@@ -1,0 +1,29 @@
+import type { Command } from "./command.ts";
+
+/**
+ * The commands, in the order of the help. Each is loaded when it is needed, so that `run` does not pay for what only
+ * `init` reads.
+ */
+const table = {
+  init: async () => (await import("./init.ts")).init,
+  run: async () => (await import("./run.ts")).run,
+  "add-upgrade": async () => (await import("./add-upgrade.ts")).addUpgrade,
+  config: async () => (await import("./config.ts")).config,
+  "build-info": async () => (await import("./build-info.ts")).buildInfo,
+  "daemon-build-info": async () => (await import("./daemon-build-info.ts")).daemonBuildInfo,
+  completions: async () => (await import("./completions.ts")).completions,
+  help: async () => (await import("./help.ts")).help,
+} satisfies Record<string, () => Promise<Command>>;
+
+const loaders = new Map<string, () => Promise<Command>>(Object.entries(table));
+
+export const commandNames: readonly string[] = [...loaders.keys()];
+
+/** The command of that name, or undefined. */
+export async function findCommand(name: string): Promise<Command | undefined> {
+  return loaders.get(name)?.();
+}
+
+export function loadAllCommands(): Promise<Command[]> {
+  return Promise.all([...loaders.values()].map((load) => load()));
+}

@@ -1,0 +1,145 @@
+import type { Duration } from "../model/duration.ts";
+import { fromMilliseconds, toMilliseconds } from "../model/duration.ts";
+import { errorCode } from "../model/errors.ts";
+import type { Emit } from "../model/events.ts";
+import type { Layout } from "../model/paths.ts";
+import { bootId, groupMembers, identify, isAlive } from "../system/process-table.ts";
+import { findOrphans, HOME_VARIABLE, removeDaemonRecord, writeDaemonRecord } from "./record.ts";
+import { type ChildEnvironment, type Ending, spawnChild } from "./spawn.ts";
+
+/** The daemon as a running process. */
+export interface Daemon {
+  pid: number;
+  /** Settles once: when the process, and what it left in its group, is gone and its record is removed. */
+  ended: Promise<Ending>;
+  /** Asks it to stop, and makes it. Settles like `ended`; may be called again, and interrupts only once. */
+  stop(why: string, grace: Duration): Promise<Ending>;
+  /** Nanoseconds of the grace period that are left, while it is stopping. */
+  graceLeft(): Duration | undefined;
+  /** SIGKILL to its group, for an end that leaves no time. */
+  kill(): void;
+}
+
+export interface StartRequest {
+  layout: Layout;
+  binary: string;
+  args: readonly string[];
+  environment: ChildEnvironment;
+  emit: Emit;
+}
+
+/**
+ * On top of the grace period, before SIGKILL. nym-node gives its own tasks 10 s, the same as the default grace period,
+ * and must win that race.
+ */
+const EXTRA_GRACE: Duration = 1_000_000_000n;
+
+/** Starts the daemon and notes it durably, first that it is about to run and then as what. @throws as `spawnChild`. */
+export async function startDaemon({ layout, binary, args, environment, emit }: StartRequest): Promise<Daemon> {
+  const boot = bootId();
+  writeDaemonRecord(layout, { state: "starting", pid: null, startTime: null, bootId: boot });
+  const child = await spawnChild({
+    command: [binary, ...args],
+    environment: { ...environment, [HOME_VARIABLE]: layout.home },
+    output: "inherit",
+  }).catch((error: unknown) => {
+    removeDaemonRecord(layout);
+    throw error;
+  });
+  const { pid } = child;
+  const note = (state: "running" | "stopping") => {
+    writeDaemonRecord(layout, { state, pid, startTime: identify(pid)?.startTime ?? null, bootId: boot });
+  };
+  const complain = (about: string, error: unknown) => {
+    emit({ type: "warning", about, reason: error instanceof Error ? error.message : String(error) });
+  };
+  try {
+    note("running");
+  } catch (error) {
+    // The first note is enough to find it again; a full disk is no reason to end a daemon that runs.
+    complain("the note about the running daemon", error);
+  }
+
+  let stopping: { deadline: number; grace: number } | undefined;
+  let killTimer: ReturnType<typeof setTimeout> | undefined;
+  const killGroup = () => {
+    if (!child.groupAlive()) return;
+    emit({ type: "daemon.killed", pid, after: fromMilliseconds(stopping?.grace ?? 0) });
+    child.killGroup();
+  };
+
+  const ended = child.exited.then(async (ending) => {
+    // What the daemon leaves running in its group would go on working on the home.
+    while (child.groupAlive() && stopping !== undefined && performance.now() < stopping.deadline) await Bun.sleep(10);
+    if (child.groupAlive()) child.killGroup();
+    clearTimeout(killTimer);
+    try {
+      removeDaemonRecord(layout);
+    } catch (error) {
+      complain("the note about the ended daemon", error);
+    }
+    return ending;
+  });
+
+  return {
+    pid,
+    ended,
+    stop(why, grace) {
+      if (stopping !== undefined) return ended;
+      const total = toMilliseconds(grace + EXTRA_GRACE);
+      emit({ type: "daemon.stopping", pid, why, grace });
+      try {
+        // Before the signal: a nymvisor that comes after us must not send a second one.
+        note("stopping");
+      } catch (error) {
+        complain("the note about the stopping daemon", error);
+      }
+      stopping = { deadline: performance.now() + total, grace: total };
+      child.signal("SIGINT");
+      killTimer = setTimeout(killGroup, total);
+      return ended;
+    },
+    graceLeft: () =>
+      stopping === undefined ? undefined : fromMilliseconds(Math.max(0, stopping.deadline - performance.now())),
+    kill: () => child.killGroup(),
+  };
+}
+
+/** How often a process that is not our child is looked at; its end cannot be waited for otherwise. */
+const ORPHAN_POLL_MS = 10;
+
+/**
+ * Stops every daemon of this home that outlived its nymvisor, properly: SIGINT once, the grace period, SIGKILL. When it
+ * returns none is left. It does not listen to signals: there is nothing better to do than to wait.
+ */
+export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): Promise<void> {
+  const orphans = findOrphans(layout);
+  if (orphans.length > 0) {
+    const deadline = performance.now() + toMilliseconds(grace + EXTRA_GRACE);
+    const leaders = orphans.filter(({ process: { pid } }) => groupMembers(pid).includes(pid));
+    // Children of the daemon carry its variable too; they are the daemon's to stop, unless it is gone.
+    const asked = new Set(leaders.length > 0 ? leaders : orphans);
+    for (const orphan of orphans) {
+      emit({ type: "daemon.orphan-found", pid: orphan.process.pid });
+      if (asked.has(orphan) && !orphan.interrupted) sendTo(orphan.process.pid, "SIGINT");
+    }
+    const alive = () => orphans.filter(({ process }) => isAlive(process));
+    while (alive().length > 0 && performance.now() < deadline) await Bun.sleep(ORPHAN_POLL_MS);
+    for (const {
+      process: { pid },
+    } of alive()) {
+      emit({ type: "daemon.killed", pid, after: grace + EXTRA_GRACE });
+      sendTo(pid, "SIGKILL");
+    }
+    while (alive().length > 0) await Bun.sleep(ORPHAN_POLL_MS);
+  }
+  removeDaemonRecord(layout);
+}
+
+function sendTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errorCode(error) !== "ESRCH") throw error;
+  }
+}

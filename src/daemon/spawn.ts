@@ -1,0 +1,89 @@
+import { errorCode } from "../model/errors.ts";
+
+/** The whole environment of a child: what it is not given here it does not get. */
+export type ChildEnvironment = Readonly<Record<string, string>>;
+
+export interface SpawnRequest {
+  /** The program (an absolute path) and its arguments. */
+  command: readonly [string, ...string[]];
+  environment: ChildEnvironment;
+  /** "inherit": the child writes to our stdout and stderr itself, byte for byte, without us in between. */
+  output: "inherit" | "pipe";
+}
+
+export interface Ending {
+  exitCode: number | null;
+  /** `SIGKILL`, …; null if it exited by itself. */
+  signal: string | null;
+}
+
+export interface Child {
+  pid: number;
+  stdout: ReadableStream<Uint8Array> | null;
+  stderr: ReadableStream<Uint8Array> | null;
+  /** Settles when the process itself has ended and has been reaped. Never rejects. */
+  exited: Promise<Ending>;
+  signal(name: NodeJS.Signals): void;
+  /** SIGKILL to everything in its process group; nothing there is no error. */
+  killGroup(): void;
+  /** Whether anything in its process group is left. */
+  groupAlive(): boolean;
+}
+
+/** A file that was just written is busy (ETXTBSY) while another thread's child still holds its descriptor: for an instant. */
+const BUSY_RETRIES = 20;
+const BUSY_PAUSE_MS = 10;
+
+/**
+ * The only place that starts processes. The child leads a session and a process group of its own, so that a terminal's
+ * Ctrl-C does not reach it past nymvisor, and so that its whole family can be ended; its stdin is empty.
+ * @throws what posix_spawn reports (ENOENT, EACCES, ENOEXEC, …).
+ */
+export async function spawnChild({ command, environment, output }: SpawnRequest): Promise<Child> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return launch(command, environment, output);
+    } catch (error) {
+      if (errorCode(error) !== "ETXTBSY" || attempt === BUSY_RETRIES) throw error;
+      await Bun.sleep(BUSY_PAUSE_MS);
+    }
+  }
+}
+
+function launch(command: readonly string[], environment: ChildEnvironment, output: "inherit" | "pipe"): Child {
+  const child = Bun.spawn([...command], {
+    env: { ...environment },
+    stdin: "ignore",
+    stdout: output,
+    stderr: output,
+    detached: true,
+  });
+  const { pid } = child;
+  const toGroup = (signal: NodeJS.Signals | 0): boolean => {
+    try {
+      process.kill(-pid, signal);
+      return true;
+    } catch (error) {
+      if (errorCode(error) === "ESRCH") return false;
+      // Only processes that changed their user are left: they are there, and out of our reach.
+      if (errorCode(error) === "EPERM") return true;
+      throw error;
+    }
+  };
+  return {
+    pid,
+    stdout: child.stdout instanceof ReadableStream ? child.stdout : null,
+    stderr: child.stderr instanceof ReadableStream ? child.stderr : null,
+    exited: child.exited.then(() => ({
+      exitCode: child.exitCode,
+      signal: child.signalCode === null ? null : String(child.signalCode),
+    })),
+    signal(name) {
+      child.kill(name);
+    },
+    killGroup() {
+      toGroup("SIGKILL");
+    },
+    groupAlive: () => toGroup(0),
+  };
+}

@@ -1,0 +1,49 @@
+/** What every failure carries on its way to `main.ts`, which is the only place that prints one. */
+export interface Failure {
+  /** What happened, in one line, without a full stop. */
+  what: string;
+  /** Why: the fact behind it (a system error, the two sides that disagree, every wrong value on its own line). */
+  why?: string | undefined;
+  /** What to type or do next. */
+  next?: string | undefined;
+  /** The error that this one explains. */
+  cause?: unknown;
+}
+
+/**
+ * A failure that a person can act on. Its message is `what: why`; `next` is printed on a line of its own.
+ * `name` is a literal because minified builds rename classes.
+ */
+export class NymvisorError extends Error {
+  override name = "NymvisorError";
+  /** The exit status of the command: 1, or 2 for a {@link UsageError} (REFERENCE section 1). */
+  readonly exitCode: number = 1;
+  readonly what: string;
+  readonly why: string | undefined;
+  readonly next: string | undefined;
+
+  constructor({ what, why, next, cause }: Failure) {
+    super(why === undefined ? what : `${what}: ${why}`, cause === undefined ? undefined : { cause });
+    this.what = what;
+    this.why = why;
+    this.next = next;
+  }
+}
+
+/** A command line that cannot be carried out as it was typed: exit status 2. */
+export class UsageError extends NymvisorError {
+  override name = "UsageError";
+  override readonly exitCode = 2;
+}
+
+/** The system's name of an error (`ENOENT`, `ENOSPC`, …), or undefined. */
+export function errorCode(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+/** One line that says what an error of any kind says, with no stack. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  return String(error);
+}

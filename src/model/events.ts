@@ -1,0 +1,54 @@
+import type { Duration } from "./duration.ts";
+import type { Instant } from "./instant.ts";
+
+/**
+ * What happens, as typed records. The log is one renderer of them (`model/render-event.ts`); no meaning lives in a log
+ * line's wording.
+ */
+export type NymvisorEvent =
+  | { type: "run.started"; instance: string; version: string; pid: number }
+  | { type: "run.ended"; exitCode: number; why: string }
+  | { type: "signal.received"; signal: string; meaning: "stop" | "reload" | "none"; secondsLeft?: number }
+  | { type: "daemon.started"; pid: number; name: string; version: string }
+  | { type: "daemon.exited"; exitCode: number | null; signal: string | null; ranFor: Duration }
+  | { type: "daemon.start-failed"; reason: string }
+  | { type: "daemon.stopping"; pid: number; why: string; grace: Duration }
+  | { type: "daemon.killed"; pid: number; after: Duration }
+  | { type: "daemon.restart-scheduled"; delay: Duration; failures: number; most: number }
+  | { type: "daemon.orphan-found"; pid: number }
+  | { type: "poll.failed"; source: string; reason: string }
+  | { type: "poll.recovered"; source: string }
+  | { type: "poll.nothing-new"; source: string; name: string; version: string }
+  | { type: "release.refused"; name: string; version: string; reason: string }
+  | { type: "upgrade.queued"; name: string; version: string; due: Instant; replaces: boolean }
+  | { type: "upgrade.scheduled"; name: string; version: string; due: Instant }
+  | { type: "upgrade.withdrawn"; name: string }
+  | { type: "plan.unreadable"; path: string; reason: string }
+  | { type: "plan.readable-again"; path: string }
+  | { type: "staging.started"; name: string; version: string }
+  | { type: "staging.failed"; name: string; reason: string; retryIn: Duration | null }
+  | { type: "upgrade.staged"; name: string; version: string; sha256: string; origin: "downloaded" | "local" }
+  | { type: "upgrade.waiting"; name: string; reason: string }
+  | { type: "upgrade.started"; name: string; version: string; from: string }
+  | { type: "upgrade.switched"; name: string; version: string }
+  | { type: "upgrade.done"; name: string; version: string; downtime: Duration | null }
+  | { type: "upgrade.failed"; name: string; reason: string; retryIn: Duration | null }
+  | { type: "upgrade.aborted"; name: string; reason: string }
+  | { type: "upgrade.manual"; name: string; version: string; notes: string; source: string }
+  | { type: "upgrade.recovered"; name: string; outcome: "finished" | "undone" }
+  | { type: "node.brought-forward"; from: string; to: string }
+  | { type: "backup.skipped"; name: string }
+  | { type: "backup.started"; name: string; path: string }
+  | { type: "backup.done"; name: string; path: string; bytes: number; took: Duration }
+  | { type: "backup.left-out"; path: string; kind: string }
+  | { type: "download.resumed"; name: string; at: number }
+  | { type: "progress"; task: "download" | "backup"; name: string; done: number; total: number | null }
+  | { type: "document.set-aside"; path: string; kept: string; reason: string }
+  | { type: "document.rebuilt"; path: string; from: string }
+  | { type: "watcher.degraded"; reason: string }
+  | { type: "config.migrated"; path: string; from: number; to: number; kept: string }
+  | { type: "sweep.removed"; path: string }
+  | { type: "warning"; about: string; reason: string };
+
+/** Where events go: the log, and whatever else listens. */
+export type Emit = (event: NymvisorEvent) => void;

@@ -1,0 +1,122 @@
+import { NymvisorError } from "./errors.ts";
+import { objectionToUpgradeName, printable } from "./names.ts";
+import type { Configuration } from "./settings.ts";
+
+/** Every path on disk (REFERENCE section 4). Nothing else in the program joins these names. */
+
+function join(...parts: string[]): string {
+  return parts.map((part, index) => (index === 0 ? part.replace(/\/+$/, "") : part)).join("/");
+}
+
+/** `$NYM_HOME_DIR/.nym/nymvisors`, or `$HOME/.nym/nymvisors`. */
+export function nymvisorsRoot(homeDirectory: string): string {
+  return join(homeDirectory, ".nym", "nymvisors");
+}
+
+export function instancesFolder(homeDirectory: string): string {
+  return join(nymvisorsRoot(homeDirectory), "instances");
+}
+
+export function defaultConfigFile(homeDirectory: string, id: string): string {
+  return join(instancesFolder(homeDirectory), id, "config", "config.toml");
+}
+
+/** The folder `<upgrade data>/<daemon>` of a new instance, before a look at the disk. */
+export function defaultUpgradeFolder(homeDirectory: string, configuration: Configuration): string {
+  const custom = configuration.nymvisor.upgrade_data_directory;
+  return join(custom ?? join(nymvisorsRoot(homeDirectory), "data"), configuration.daemon.name);
+}
+
+/** All the paths of one instance. */
+export interface Layout {
+  /** Name of the daemon's binary. */
+  daemon: string;
+  /** `instances/<id>/data`: what the instance keeps. */
+  instanceData: string;
+  journal: string;
+  /** Why upgrades wait, and what was refused: for an operator to read. */
+  upgradeStatus: string;
+  instanceLock: string;
+  /** What the daemons of one name share: plan, history, binaries. */
+  upgradeData: string;
+  plan: string;
+  history: string;
+  upgradeLock: string;
+  current: string;
+  genesis: string;
+  upgrades: string;
+  /** The daemon's home. */
+  home: string;
+  /** `<home>/nymvisor`. */
+  homeNymvisor: string;
+  homeLock: string;
+  daemonRecord: string;
+  versionRecord: string;
+  /** The Rust program's name of the same document. */
+  rustVersionRecord: string;
+  backups: string;
+}
+
+export function layoutOf(homeDirectory: string, configuration: Configuration, upgradeData: string): Layout {
+  const instanceData = join(instancesFolder(homeDirectory), configuration.nymvisor.id, "data");
+  const { home, name: daemon } = configuration.daemon;
+  const homeNymvisor = join(home, "nymvisor");
+  return {
+    daemon,
+    instanceData,
+    journal: join(instanceData, "journal.json"),
+    upgradeStatus: join(instanceData, "upgrade-status.json"),
+    instanceLock: join(instanceData, "run.lock"),
+    upgradeData,
+    plan: join(upgradeData, "upgrade-plan.json"),
+    history: join(upgradeData, "upgrade-history.json"),
+    upgradeLock: join(upgradeData, "upgrade.lock"),
+    current: join(upgradeData, "current"),
+    genesis: join(upgradeData, "genesis"),
+    upgrades: join(upgradeData, "upgrades"),
+    home,
+    homeNymvisor,
+    homeLock: join(homeNymvisor, "run.lock"),
+    daemonRecord: join(homeNymvisor, "daemon.json"),
+    versionRecord: join(homeNymvisor, "current-version-info.json"),
+    rustVersionRecord: join(homeNymvisor, "current-version.json"),
+    backups: configuration.daemon.backup_data_directory ?? join(homeNymvisor, "backups"),
+  };
+}
+
+/** The paths of one build: `genesis`, or an upgrade. */
+export interface BuildLayout {
+  name: string;
+  folder: string;
+  bin: string;
+  binary: string;
+  info: string;
+  /** "Staged and verified": sha256, size and build information of the binary; written last. */
+  staged: string;
+  /** What `current` points to, relative to the upgrade data folder. */
+  link: string;
+}
+
+export function buildLayout(layout: Layout, name: string): BuildLayout {
+  const objection = name === "genesis" ? undefined : objectionToUpgradeName(name);
+  if (objection !== undefined) {
+    throw new NymvisorError({ what: `an upgrade cannot be called "${printable(name)}"`, why: objection });
+  }
+  const link = name === "genesis" ? "genesis" : join("upgrades", name);
+  const folder = join(layout.upgradeData, link);
+  const bin = join(folder, "bin");
+  return {
+    name,
+    folder,
+    bin,
+    binary: join(bin, layout.daemon),
+    info: join(folder, "upgrade-info.json"),
+    staged: join(folder, "staged.json"),
+    link,
+  };
+}
+
+/** Whether `inner` is `outer` or lies in it; both absolute, without `.` and `..`. */
+export function isWithin(inner: string, outer: string): boolean {
+  return inner === outer || inner.startsWith(outer.endsWith("/") ? outer : `${outer}/`);
+}

@@ -1,0 +1,199 @@
+import { z } from "zod";
+import {
+  boolean,
+  count,
+  daemonName,
+  duration,
+  instanceId,
+  interval,
+  type Kind,
+  optionalPath,
+  optionalUrl,
+  path,
+  url,
+} from "./setting-kinds.ts";
+
+/**
+ * Every setting of nymvisor, one line each. The type of the configuration, its validation, the file's keys, the
+ * variables, the flags of `init`, the help texts and the README's table all come from here.
+ */
+export interface Setting<T = unknown> {
+  table: string;
+  key: string;
+  kind: Kind<T>;
+  /** In the file's form. Absent: the setting must be given, or `init` finds it out. */
+  default?: unknown;
+  env: string;
+  /** The flag of `init`, without dashes. Absent: the file and the variable only. */
+  flag?: string;
+  /** The flag takes no value: giving it means true. */
+  bare?: boolean;
+  help: string;
+  /** A key of our own: the Rust program would refuse it, so it is written only when it differs from the default. */
+  own: boolean;
+}
+
+interface Names {
+  default?: unknown;
+  env: string;
+  flag?: string;
+  bare?: boolean;
+  help: string;
+}
+
+/** A key that the Rust program knows too. */
+function shared<T>(kind: Kind<T>, names: Names) {
+  return { kind, own: false, ...names };
+}
+
+/** A key of our own. Its table and key give the names: `[policy] window`, `NYMVISOR_POLICY_WINDOW`, `--policy-window`. */
+export function own<T>(
+  table: string,
+  key: string,
+  kind: Kind<T>,
+  { help, ...rest }: { default: unknown; help: string },
+) {
+  const name = `${table}_${key}`;
+  return { kind, own: true, ...rest, env: `NYMVISOR_${name.toUpperCase()}`, flag: name.replaceAll("_", "-"), help };
+}
+
+/** The table. Order is the order in the file and in `config -o json`. */
+const table = {
+  nymvisor: {
+    id: shared(instanceId, {
+      env: "NYMVISOR_ID",
+      flag: "id",
+      help: "Name of this instance (default: <daemon name>-default)",
+    }),
+    upstream_base_upgrade_url: shared(url, {
+      default: "https://nymtech.net/.wellknown/",
+      env: "NYMVISOR_UPSTREAM_BASE_UPGRADE_URL",
+      flag: "upstream-base-upgrade-url",
+      help: "Where releases are announced: <URL>/<daemon>/upgrade-info.json",
+    }),
+    upstream_polling_rate: shared(interval, {
+      default: "1h",
+      env: "NYMVISOR_UPSTREAM_POLLING_RATE",
+      flag: "upstream-polling-rate",
+      help: "How often to ask for a new release",
+    }),
+    disable_logs: shared(boolean, {
+      default: false,
+      env: "NYMVISOR_DISABLE_LOGS",
+      flag: "disable-nymvisor-logs",
+      bare: true,
+      help: "Log nothing; the daemon's own output is never touched",
+    }),
+    upgrade_data_directory: shared(optionalPath, {
+      default: "",
+      env: "NYMVISOR_UPGRADE_DATA_DIRECTORY",
+      flag: "upgrade-data-directory",
+      help: "Where binaries and plans are kept (default: ~/.nym/nymvisors/data)",
+    }),
+  },
+  daemon: {
+    name: shared(daemonName, {
+      env: "DAEMON_NAME",
+      help: "Name of the daemon's binary (default: what the binary says of itself)",
+    }),
+    home: shared(path, {
+      env: "DAEMON_HOME",
+      flag: "daemon-home",
+      help: "The daemon's home: its configuration, keys and data",
+    }),
+    absolute_upstream_upgrade_url: shared(optionalUrl, {
+      default: "",
+      env: "DAEMON_ABSOLUTE_UPSTREAM_UPGRADE_URL",
+      flag: "daemon-absolute-upstream-upgrade-url",
+      help: "The full URL of this daemon's upgrade-info.json; wins over the base URL",
+    }),
+    allow_binaries_download: shared(boolean, {
+      default: true,
+      env: "DAEMON_ALLOW_BINARIES_DOWNLOAD",
+      flag: "allow-download-upgrade-binaries",
+      help: "Download the binaries that are announced",
+    }),
+    enforce_download_checksum: shared(boolean, {
+      default: true,
+      env: "DAEMON_ENFORCE_DOWNLOAD_CHECKSUM",
+      flag: "enforce-download-checksum",
+      help: "Refuse a binary that is announced without a checksum; one that is there is checked either way",
+    }),
+    restart_after_upgrade: shared(boolean, {
+      default: true,
+      env: "DAEMON_RESTART_AFTER_UPGRADE",
+      flag: "restart-daemon-after-upgrade",
+      help: "Start the new version after an upgrade; false: end instead",
+    }),
+    restart_on_failure: shared(boolean, {
+      default: false,
+      env: "DAEMON_RESTART_ON_FAILURE",
+      flag: "restart-daemon-on-failure",
+      bare: true,
+      help: "Start the daemon again when it has failed",
+    }),
+    failure_restart_delay: shared(duration, {
+      default: "10s",
+      env: "DAEMON_FAILURE_RESTART_DELAY",
+      flag: "on-failure-daemon-restart-delay",
+      help: "How long to wait before that",
+    }),
+    max_startup_failures: shared(count, {
+      default: 10,
+      env: "DAEMON_MAX_STARTUP_FAILURES",
+      flag: "max-daemon-startup-failures",
+      help: "Give up after this many failures in a row, each soon after a start",
+    }),
+    startup_period_duration: shared(duration, {
+      default: "120s",
+      env: "DAEMON_STARTUP_PERIOD_DURATION",
+      flag: "startup-period-duration",
+      help: "How soon after its start a failure counts as one of those",
+    }),
+    shutdown_grace_period: shared(duration, {
+      default: "10s",
+      env: "DAEMON_SHUTDOWN_GRACE_PERIOD",
+      flag: "daemon-shutdown-grace-period",
+      help: "How long the daemon may take to stop before it is killed",
+    }),
+    backup_data_directory: shared(optionalPath, {
+      default: "",
+      env: "DAEMON_BACKUP_DATA_DIRECTORY",
+      flag: "daemon-backup-data-directory",
+      help: "Where backups are kept (default: <daemon home>/nymvisor/backups)",
+    }),
+    unsafe_skip_backup: shared(boolean, {
+      default: false,
+      env: "DAEMON_UNSAFE_SKIP_BACKUP",
+      flag: "unsafe-skip-backup",
+      bare: true,
+      help: "Upgrade without a backup: nothing can be put back then",
+    }),
+  },
+};
+
+type Table = typeof table;
+type ValueOf<S> = S extends { kind: Kind<infer T> } ? T : never;
+
+/** The effective configuration, every value in the program's form. */
+export type Configuration = { [T in keyof Table]: { [K in keyof Table[T]]: ValueOf<Table[T][K]> } };
+
+export const settings: readonly Setting[] = Object.entries(table).flatMap(([name, rows]) =>
+  Object.entries(rows).map(([key, row]) => ({ table: name, key, ...row }) as Setting),
+);
+
+/** The configuration in the file's form: what TOML holds and what `config -o json` prints (there `''` is null). */
+export const configurationSchema = z.object(
+  Object.fromEntries(
+    Object.entries(table).map(([name, rows]) => [
+      name,
+      z.object(Object.fromEntries(Object.entries(rows).map(([key, row]) => [key, (row as Setting).kind.schema]))),
+    ]),
+  ),
+) as unknown as z.ZodType<Configuration, Record<string, Record<string, unknown>>>;
+
+/** Whether `value`, in the file's form, is what the setting is when nobody sets it. */
+export function isDefault({ kind, default: fallback }: Setting, value: unknown): boolean {
+  if (fallback === undefined) return false;
+  return JSON.stringify(z.encode(kind.schema, kind.schema.parse(fallback))) === JSON.stringify(value);
+}

@@ -1,0 +1,61 @@
+import { type BuildInfo, differingFields } from "../model/build-info.ts";
+import type { History, UpgradeInfo, VersionRecord } from "../model/documents.ts";
+import { printable } from "../model/names.ts";
+import { compareVersions } from "../model/version.ts";
+
+/** What the disk says of the build that `current` points to, and of the one this home was last on. */
+export interface Sides {
+  current: { name: string; info: UpgradeInfo; build: BuildInfo };
+  /** Undefined: this home has no record yet. */
+  record: VersionRecord | undefined;
+  history: History["history"];
+}
+
+export type Agreement =
+  | { state: "agreed" }
+  /** The home is on an older build than `current`: it has to be brought forward (REFERENCE section 4). */
+  | { state: "behind" }
+  | { state: "disagreed"; what: string; sides: string };
+
+/** Whether the daemon may be started on what is there (REFERENCE section 6, daemon loop). */
+export function judgeAgreement({ current, record, history }: Sides): Agreement {
+  const announced = contradictions(current.build, current.info);
+  if (announced.length > 0) {
+    return {
+      state: "disagreed",
+      what: `the binary of ${printable(current.name)} is not the one that its upgrade-info.json describes`,
+      sides: `binary | upgrade-info.json: ${announced.join("; ")}`,
+    };
+  }
+  if (record === undefined) return { state: "behind" };
+  if (record.name === current.name) {
+    const differing = differingFields(current.build, record.binaryDetails);
+    if (differing.length === 0) return { state: "agreed" };
+    return {
+      state: "disagreed",
+      what: `the binary of ${printable(current.name)} is not the one that this home was last run with`,
+      sides: `binary | current-version-info.json: ${differing.join("; ")}`,
+    };
+  }
+  if (isBehind(record, current, history)) return { state: "behind" };
+  return {
+    state: "disagreed",
+    what: `this home was last run with ${printable(record.name)} (${printable(record.version)}), and current is ${printable(current.name)} (${printable(current.build.build_version)})`,
+    sides: "the home is not older than current, so an older build would be started on newer data",
+  };
+}
+
+function contradictions(build: BuildInfo, info: UpgradeInfo): string[] {
+  if (info.binaryDetails !== null) return differingFields(build, info.binaryDetails);
+  return build.build_version === info.version ? [] : [`build_version: ${build.build_version} | ${info.version}`];
+}
+
+/** The history says which came first; where it does not, the versions do. */
+function isBehind(record: VersionRecord, current: Sides["current"], history: History["history"]): boolean {
+  const performed = (name: string) => history.findLastIndex(({ info }) => info.name === name);
+  const currentAt = performed(current.name);
+  const recordAt = performed(record.name);
+  if (currentAt !== -1 && (recordAt !== -1 || record.name === "genesis")) return recordAt < currentAt;
+  const order = compareVersions(record.version, current.build.build_version);
+  return order !== undefined && order < 0;
+}

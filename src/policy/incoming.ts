@@ -1,0 +1,94 @@
+import { type BuildInfo, sameBuild } from "../model/build-info.ts";
+import type { Plan, UpgradeInfo } from "../model/documents.ts";
+import { objectionToUpgradeName } from "../model/names.ts";
+import { compareVersions } from "../model/version.ts";
+
+/** What runs, as far as a new announcement is compared with it. */
+export interface Running {
+  info: UpgradeInfo;
+  build: BuildInfo;
+  /**
+   * Whether the announced binary for this platform has other bytes than what runs. Null where that is no question:
+   * nothing is announced for this platform, no checksum is given, or what runs was brought by the operator.
+   */
+  otherBytes: boolean | null;
+}
+
+export type IncomingDecision =
+  | { action: "nothing" }
+  | { action: "queue"; replaces: boolean }
+  | { action: "refuse"; reason: string };
+
+/** Whether what a source announces enters the plan (REFERENCE section 6, poller). */
+export function judgeAnnouncement(
+  announced: UpgradeInfo,
+  running: Running,
+  plan: Plan,
+  /** The entry of that name in the plan was written or changed by a person. */
+  ownedByPerson: boolean,
+): IncomingDecision {
+  const objection = objectionToUpgradeName(announced.name);
+  if (objection !== undefined) return refuse(`it cannot be used as a name: ${objection}`);
+  if (announced.name === plan.current.name) {
+    if (announced.version === running.build.build_version) return { action: "nothing" };
+    return refuse(`that name runs now as version ${running.build.build_version}; a release needs a name of its own`);
+  }
+  const order = compareVersions(announced.version, running.build.build_version);
+  if (order === undefined && announced.version === "") return refuse("it has no version");
+  if (order !== undefined && order < 0) {
+    return refuse(`its version is lower than ${running.build.build_version}, which runs`);
+  }
+  if (order === 0 && !isPatch(announced, running)) return { action: "nothing" };
+  const queued = plan.queuedUp.find(({ name }) => name === announced.name);
+  if (queued === undefined) return { action: "queue", replaces: false };
+  if (sameAnnouncement(queued, announced) || ownedByPerson) return { action: "nothing" };
+  return { action: "queue", replaces: true };
+}
+
+function refuse(reason: string): IncomingDecision {
+  return { action: "refuse", reason };
+}
+
+/** The same version again is worth an upgrade only when it is known to be another build. */
+function isPatch(announced: UpgradeInfo, running: Running): boolean {
+  if (announced.binaryDetails !== null && !sameBuild(announced.binaryDetails, running.build)) return true;
+  return running.otherBytes === true;
+}
+
+/** Whether two entries say the same, whatever the order of their keys. */
+export function sameAnnouncement(left: UpgradeInfo, right: UpgradeInfo): boolean {
+  return canonical(left) === canonical(right);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => {
+    if (typeof part === "bigint") return part.toString();
+    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
+
+/**
+ * A person wrote the entry if nothing could be downloaded for it (`add-upgrade`), or if it no longer reads like the
+ * information that was saved when it was announced.
+ */
+export function isOwnedByPerson(queued: UpgradeInfo, saved: UpgradeInfo | undefined): boolean {
+  if (Object.keys(queued.platforms).length === 0) return true;
+  return saved === undefined || !sameAnnouncement(queued, saved);
+}
+
+/** What a staged binary was judged by; a change of it means staging anew. The due time is no part of it. */
+export function fingerprintOf(info: UpgradeInfo): string {
+  return canonical({ version: info.version, platforms: info.platforms, binaryDetails: info.binaryDetails });
+}
+
+/** Why a queued entry cannot be performed whatever is done, or null. */
+export function objectionToEntry(entry: UpgradeInfo, plan: Plan, runs: string, ownedByPerson: boolean): string | null {
+  const objection = objectionToUpgradeName(entry.name);
+  if (objection !== undefined) return `it cannot be used as a name: ${objection}`;
+  if (plan.queuedUp.find(({ name }) => name === entry.name) !== entry)
+    return "the plan holds another entry of that name";
+  const order = compareVersions(entry.version, runs);
+  if (order !== undefined && order < 0 && !ownedByPerson) return `its version is lower than ${runs}, which runs`;
+  return null;
+}

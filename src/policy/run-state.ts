@@ -1,0 +1,125 @@
+import type { Duration } from "../model/duration.ts";
+import type { NymvisorEvent } from "../model/events.ts";
+import type { Instant } from "../model/instant.ts";
+
+/** What the run knows, what can happen to it, and what it can have done. `policy/run.ts` ties the three together. */
+
+/** What the run's decisions depend on of the configuration. */
+export interface RunSettings {
+  restartAfterUpgrade: boolean;
+  restartOnFailure: boolean;
+  failureRestartDelay: Duration;
+  maxStartupFailures: number;
+  startupPeriod: Duration;
+}
+
+/** One entry of the plan, as far as decisions need it. */
+export interface QueuedUpgrade {
+  name: string;
+  version: string;
+  due: Instant;
+  /** Changes when anything changes that a staged binary was judged by. */
+  fingerprint: string;
+  /** Why it cannot be performed whatever is done (a hostile name, a downgrade that nobody asked for), or null. */
+  objection: string | null;
+}
+
+/** The plan as it was read. */
+export interface PlanView {
+  /** Name of the build that `current` points to. */
+  current: string;
+  /** `current` was moved on by another node on this box: this home has to be brought after it. */
+  behind: boolean;
+  /** In order of due time. */
+  queue: readonly QueuedUpgrade[];
+}
+
+export type Staging =
+  | { state: "waiting" }
+  | { state: "running" }
+  | { state: "staged" }
+  | { state: "failed"; reason: string; retryAt: bigint };
+
+/** What is known of the work on one queued upgrade; forgotten when its fingerprint changes. */
+export interface Progress {
+  fingerprint: string;
+  staging: Staging;
+  stagingFailures: number;
+  attempts: number;
+  /** After a failed attempt: not before this monotonic moment. */
+  heldUntil: bigint | null;
+  /** The last reason, for whoever asks. */
+  reason: string | null;
+}
+
+export type Target = { kind: "upgrade"; name: string } | { kind: "forward"; name: string };
+
+export type Resumable = { kind: "running"; since: bigint } | { kind: "restarting"; at: bigint };
+
+export type Phase =
+  | { kind: "starting" }
+  | Resumable
+  /** `resume`: where the run goes on if the attempt ends without having touched the daemon. */
+  | { kind: "upgrading"; target: Target; stopRequested: string | null; resume: Resumable }
+  | { kind: "stopping"; signal: string }
+  | { kind: "ended" };
+
+export interface RunState {
+  settings: RunSettings;
+  phase: Phase;
+  /** Startup failures in a row. */
+  failures: number;
+  plan: PlanView;
+  /** By name; a map, because a name may be `constructor`. */
+  progress: ReadonlyMap<string, Progress>;
+  /** For bringing this home after `current`, as `attempts` and `heldUntil` above. */
+  forward: { attempts: number; heldUntil: bigint | null };
+  /** A switch whose documents are still to be written, and when to try that again. */
+  recording: { failures: number; retryAt: bigint } | null;
+}
+
+export interface Moment {
+  wall: Instant;
+  monotonic: bigint;
+}
+
+export type RunInput =
+  | { type: "started" }
+  | { type: "start-failed"; reason: string }
+  | { type: "exited"; exitCode: number | null; signal: string | null }
+  | { type: "stop-requested"; signal: string }
+  | { type: "plan-read"; plan: PlanView }
+  | { type: "staged"; name: string; fingerprint: string }
+  | { type: "staging-failed"; name: string; fingerprint: string; reason: string; local: boolean }
+  /** If the daemon ended by itself during the attempt, `exited` comes after this and not before it. */
+  | { type: "upgrade-ended"; result: UpgradeResult }
+  /** The documents of a switch that had happened are written now. */
+  | { type: "recorded" }
+  | { type: "recording-failed"; reason: string }
+  | { type: "time-passed" };
+
+export type UpgradeResult =
+  /** Switched (or brought forward); the daemon is stopped. */
+  | {
+      outcome: "done";
+      /** Set if the upgrade asks for a person before the new build is started: what to read, and where it stands. */
+      manual: { version: string; notes: string; source: string } | null;
+      /** Why the documents that follow from the switch could not all be written yet, or null. */
+      unrecorded: string | null;
+    }
+  /** The old build stands. `stopped`: the daemon was stopped for the attempt and has to be started again. */
+  | { outcome: "failed"; reason: string; stopped: boolean }
+  /** Given up on request, or because the entry was withdrawn. */
+  | { outcome: "given-up"; reason: string; stopped: boolean };
+
+export type Effect =
+  | { type: "start-daemon" }
+  | { type: "stop-daemon"; why: string }
+  | { type: "stage"; name: string; fingerprint: string }
+  | { type: "cancel-staging"; name: string }
+  | { type: "perform"; target: Target }
+  /** Write what follows from a switch that has happened. */
+  | { type: "record" }
+  | { type: "give-up-upgrade"; why: string }
+  | { type: "end"; exitCode: number; why: string }
+  | { type: "emit"; event: NymvisorEvent };

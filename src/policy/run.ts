@@ -1,0 +1,414 @@
+import type { Duration } from "../model/duration.ts";
+import type { NymvisorEvent } from "../model/events.ts";
+import { delayAfter, LOCAL_BACKOFF, STAGING_BACKOFF, UPGRADE_BACKOFF, WAITING_BACKOFF } from "./backoff.ts";
+import type {
+  Effect,
+  Moment,
+  PlanView,
+  Progress,
+  QueuedUpgrade,
+  RunInput,
+  RunSettings,
+  RunState,
+  Target,
+  UpgradeResult,
+} from "./run-state.ts";
+
+/**
+ * Every decision of `run`: (what is known, what happened, now) -> (what is known then, what to do). It touches nothing,
+ * so that a simulated machine can drive it through any order of events.
+ */
+
+export interface Decision {
+  state: RunState;
+  effects: Effect[];
+}
+
+/** The state of a run that is about to start its daemon, or to bring its home forward first. */
+export function initialState(settings: RunSettings, plan: PlanView): RunState {
+  return {
+    settings,
+    phase: { kind: "restarting", at: 0n },
+    failures: 0,
+    plan,
+    progress: new Map(),
+    forward: { attempts: 0, heldUntil: null },
+    recording: null,
+  };
+}
+
+export function decide(before: RunState, input: RunInput, now: Moment): Decision {
+  const effects: Effect[] = [];
+  const say = (event: NymvisorEvent) => effects.push({ type: "emit", event });
+  const reacted = react(before, input, now, effects, say);
+  const state = reacted.phase.kind === "ended" ? reacted : advance(reacted, now, effects);
+  return { state, effects };
+}
+
+type Say = (event: NymvisorEvent) => void;
+
+function react(state: RunState, input: RunInput, now: Moment, effects: Effect[], say: Say): RunState {
+  switch (input.type) {
+    case "started":
+      // A stop that was asked for while the daemon was being started.
+      if (state.phase.kind !== "starting") return state;
+      return { ...state, phase: { kind: "running", since: now.monotonic } };
+    case "start-failed":
+      say({ type: "daemon.start-failed", reason: input.reason });
+      if (state.phase.kind !== "starting") return end(state, 0, "it was asked to stop", effects);
+      return afterFailure(state, 0n, 1, `the daemon could not be started: ${input.reason}`, now, effects, say);
+    case "exited":
+      return afterExit(state, input.exitCode, input.signal, now, effects, say);
+    case "stop-requested":
+      return stop(state, input.signal, effects);
+    case "plan-read":
+      return planRead(state, input.plan, effects, say);
+    case "staged":
+      return updateProgress(state, input.name, input.fingerprint, (progress) => ({
+        ...progress,
+        staging: { state: "staged" },
+        stagingFailures: 0,
+        reason: null,
+      }));
+    case "staging-failed":
+      return stagingFailed(state, input, now, say);
+    case "upgrade-ended":
+      return upgradeEnded(state, input.result, now, effects, say);
+    case "recorded":
+      return { ...state, recording: null };
+    case "recording-failed":
+      return postponeRecording(state, input.reason, now, say);
+    case "time-passed":
+      return state;
+  }
+}
+
+/** What follows from the state alone: starting what has to be staged, and whatever has fallen due. */
+function advance(state: RunState, now: Moment, effects: Effect[]): RunState {
+  const staging = startStaging(startRecording(state, now, effects), now, effects);
+  const { phase } = staging;
+  if (phase.kind !== "running" && phase.kind !== "restarting") return staging;
+  const target = nextTarget(staging, now);
+  if (target !== null) {
+    effects.push({ type: "perform", target });
+    return { ...staging, phase: { kind: "upgrading", target, stopRequested: null, resume: phase } };
+  }
+  if (phase.kind === "restarting" && now.monotonic >= phase.at) {
+    effects.push({ type: "start-daemon" });
+    return { ...staging, phase: { kind: "starting" } };
+  }
+  return staging;
+}
+
+/** Upgrades wait until the last one is in the documents. */
+function startRecording(state: RunState, now: Moment, effects: Effect[]): RunState {
+  if (state.recording === null || now.monotonic < state.recording.retryAt) return state;
+  effects.push({ type: "record" });
+  return state;
+}
+
+function postponeRecording(state: RunState, reason: string, now: Moment, say: Say): RunState {
+  const failures = (state.recording?.failures ?? 0) + 1;
+  if (failures === 1) say({ type: "warning", about: "the documents of the last upgrade", reason });
+  return { ...state, recording: { failures, retryAt: now.monotonic + delayAfter(failures, LOCAL_BACKOFF) } };
+}
+
+/** One at a time, in order of due time: two downloads would share the line, and the later one is not needed first. */
+function startStaging(state: RunState, now: Moment, effects: Effect[]): RunState {
+  if (state.phase.kind === "stopping" || state.phase.kind === "ended") return state;
+  const entries = state.plan.queue.filter((entry) => entry.objection === null);
+  if (entries.some((entry) => state.progress.get(entry.name)?.staging.state === "running")) return state;
+  const ready = (entry: QueuedUpgrade): boolean => {
+    const staging = state.progress.get(entry.name)?.staging;
+    return staging?.state === "waiting" || (staging?.state === "failed" && now.monotonic >= staging.retryAt);
+  };
+  const next = entries.find(ready);
+  if (next === undefined) return state;
+  effects.push({ type: "stage", name: next.name, fingerprint: next.fingerprint });
+  return updateProgress(state, next.name, next.fingerprint, (progress) => ({
+    ...progress,
+    staging: { state: "running" },
+  }));
+}
+
+/**
+ * The upgrade that is performed now. Entries go in order of due time; one whose staging is still under way is waited
+ * for, one whose staging has failed does not keep later ones waiting.
+ */
+function nextTarget(state: RunState, now: Moment): Target | null {
+  if (state.recording !== null) return null;
+  if (state.plan.behind && !isHeld(state.forward.heldUntil, now)) return { kind: "forward", name: state.plan.current };
+  if (state.plan.behind) return null;
+  for (const entry of state.plan.queue) {
+    if (entry.objection !== null) continue;
+    if (entry.due > now.wall) return null;
+    const progress = state.progress.get(entry.name);
+    if (progress === undefined) continue;
+    if (progress.staging.state === "staged") {
+      if (isHeld(progress.heldUntil, now)) continue;
+      return { kind: "upgrade", name: entry.name };
+    }
+    if (progress.staging.state !== "failed" && progress.stagingFailures === 0) return null;
+  }
+  return null;
+}
+
+function isHeld(until: bigint | null, now: Moment): boolean {
+  return until !== null && now.monotonic < until;
+}
+
+function planRead(state: RunState, plan: PlanView, effects: Effect[], say: Say): RunState {
+  const progress = new Map<string, Progress>();
+  for (const entry of plan.queue) {
+    const known = state.progress.get(entry.name);
+    const before = state.plan.queue.find(({ name }) => name === entry.name);
+    if (known?.fingerprint === entry.fingerprint) {
+      // Something in the plan was touched, perhaps because a person has mended what failed: try again at once.
+      const failed = known.staging.state === "failed" ? { staging: { state: "waiting" } as const } : {};
+      progress.set(entry.name, { ...known, ...failed, heldUntil: null });
+    } else {
+      if (known?.staging.state === "running") effects.push({ type: "cancel-staging", name: entry.name });
+      progress.set(entry.name, {
+        fingerprint: entry.fingerprint,
+        staging: { state: "waiting" },
+        stagingFailures: 0,
+        attempts: 0,
+        heldUntil: null,
+        reason: entry.objection,
+      });
+    }
+    if (entry.objection !== null && before?.objection !== entry.objection) {
+      say({ type: "release.refused", name: entry.name, version: entry.version, reason: entry.objection });
+    } else if (entry.objection === null && (before === undefined || before.due !== entry.due)) {
+      say({ type: "upgrade.scheduled", name: entry.name, version: entry.version, due: entry.due });
+    }
+  }
+  for (const { name } of state.plan.queue) {
+    if (progress.has(name)) continue;
+    if (state.progress.get(name)?.staging.state === "running") effects.push({ type: "cancel-staging", name });
+    const performed = state.phase.kind === "upgrading" && state.phase.target.name === name;
+    if (!performed && plan.current !== name) say({ type: "upgrade.withdrawn", name });
+  }
+  return {
+    ...state,
+    plan,
+    progress,
+    forward: plan.behind ? { ...state.forward, heldUntil: null } : { attempts: 0, heldUntil: null },
+  };
+}
+
+function stagingFailed(
+  state: RunState,
+  { name, fingerprint, reason, local }: Extract<RunInput, { type: "staging-failed" }>,
+  now: Moment,
+  say: Say,
+): RunState {
+  return updateProgress(state, name, fingerprint, (progress) => {
+    const failures = progress.stagingFailures + 1;
+    const delay = delayAfter(failures, local ? LOCAL_BACKOFF : STAGING_BACKOFF);
+    // Said once for each reason, not once for each try.
+    if (progress.reason !== reason) say({ type: "staging.failed", name, reason, retryIn: delay });
+    return {
+      ...progress,
+      staging: { state: "failed", reason, retryAt: now.monotonic + delay },
+      stagingFailures: failures,
+      reason,
+    };
+  });
+}
+
+function upgradeEnded(state: RunState, result: UpgradeResult, now: Moment, effects: Effect[], say: Say): RunState {
+  if (state.phase.kind !== "upgrading") return state;
+  const { target, stopRequested, resume } = state.phase;
+  const after = recordResult(state, target, result, now, say);
+  if (stopRequested !== null) {
+    const nothingRuns = result.outcome === "done" || result.stopped || resume.kind === "restarting";
+    if (nothingRuns) return end(after, 0, `it was asked to stop by ${stopRequested}`, effects);
+    effects.push({ type: "stop-daemon", why: stopRequested });
+    return { ...after, phase: { kind: "stopping", signal: stopRequested } };
+  }
+  if (result.outcome === "done") {
+    if (result.manual !== null) {
+      say({ type: "upgrade.manual", name: target.name, ...result.manual });
+      return end(after, 0, "the upgrade asks for a person before the new version is started", effects);
+    }
+    if (!after.settings.restartAfterUpgrade && target.kind === "upgrade") {
+      return end(after, 0, "it was told not to start the daemon after an upgrade", effects);
+    }
+  } else if (!result.stopped) {
+    return { ...after, phase: resume };
+  }
+  effects.push({ type: "start-daemon" });
+  return { ...after, phase: { kind: "starting" } };
+}
+
+function recordResult(state: RunState, target: Target, result: UpgradeResult, now: Moment, say: Say): RunState {
+  if (result.outcome === "done") {
+    const plan = {
+      current: target.name,
+      behind: false,
+      queue: state.plan.queue.filter(({ name }) => name !== target.name),
+    };
+    const progress = new Map(state.progress);
+    progress.delete(target.name);
+    const recorded = result.unrecorded === null ? state : postponeRecording(state, result.unrecorded, now, say);
+    return { ...recorded, plan, progress, failures: 0, forward: { attempts: 0, heldUntil: null } };
+  }
+  if (result.outcome === "given-up") {
+    say({ type: "upgrade.aborted", name: target.name, reason: result.reason });
+    return state;
+  }
+  const backoff = result.stopped ? UPGRADE_BACKOFF : WAITING_BACKOFF;
+  const announce = (known: string | null, delay: Duration) => {
+    if (known === result.reason && !result.stopped) return;
+    say({ type: "upgrade.failed", name: target.name, reason: result.reason, retryIn: delay });
+  };
+  if (target.kind === "forward") {
+    const attempts = state.forward.attempts + 1;
+    const delay = delayAfter(attempts, backoff);
+    announce(null, delay);
+    return { ...state, forward: { attempts, heldUntil: now.monotonic + delay } };
+  }
+  const fingerprint = state.progress.get(target.name)?.fingerprint ?? "";
+  return updateProgress(state, target.name, fingerprint, (progress) => {
+    const attempts = progress.attempts + 1;
+    const delay = delayAfter(attempts, backoff);
+    announce(progress.reason, delay);
+    // What was staged is looked at again before the next attempt.
+    const staging = { state: "failed", reason: result.reason, retryAt: now.monotonic + delay } as const;
+    return { ...progress, staging, attempts, heldUntil: now.monotonic + delay, reason: result.reason };
+  });
+}
+
+function afterExit(
+  state: RunState,
+  exitCode: number | null,
+  signal: string | null,
+  now: Moment,
+  effects: Effect[],
+  say: Say,
+): RunState {
+  switch (state.phase.kind) {
+    case "stopping":
+      return end(state, 0, `it was asked to stop by ${state.phase.signal}`, effects);
+    case "running": {
+      const ranFor = now.monotonic - state.phase.since;
+      say({ type: "daemon.exited", exitCode, signal, ranFor });
+      if (exitCode === 0) return end(state, 0, "the daemon ended by itself", effects);
+      const why = signal === null ? `the daemon exited with ${exitCode}` : `the daemon was ended by ${signal}`;
+      return afterFailure(state, ranFor, exitStatus(exitCode, signal), why, now, effects, say);
+    }
+    default:
+      // While upgrading, the end of the daemon is part of the upgrade.
+      return state;
+  }
+}
+
+function afterFailure(
+  state: RunState,
+  ranFor: Duration,
+  status: number,
+  why: string,
+  now: Moment,
+  effects: Effect[],
+  say: Say,
+): RunState {
+  const { restartOnFailure, startupPeriod, maxStartupFailures, failureRestartDelay } = state.settings;
+  if (!restartOnFailure) return end(state, status, `${why}, and restarts are off`, effects);
+  const failures = ranFor < startupPeriod ? state.failures + 1 : 1;
+  if (failures >= maxStartupFailures) {
+    return end({ ...state, failures }, status, `${why}, ${failures} times in a row soon after its start`, effects);
+  }
+  say({ type: "daemon.restart-scheduled", delay: failureRestartDelay, failures, most: maxStartupFailures });
+  return { ...state, failures, phase: { kind: "restarting", at: now.monotonic + failureRestartDelay } };
+}
+
+function stop(state: RunState, signal: string, effects: Effect[]): RunState {
+  for (const [name, { staging }] of state.progress) {
+    if (staging.state === "running") effects.push({ type: "cancel-staging", name });
+  }
+  switch (state.phase.kind) {
+    case "starting":
+    case "running":
+      effects.push({ type: "stop-daemon", why: signal });
+      return { ...state, phase: { kind: "stopping", signal } };
+    case "restarting":
+      return end(state, 0, `it was asked to stop by ${signal}`, effects);
+    case "upgrading":
+      if (state.phase.stopRequested !== null) return state;
+      effects.push({ type: "give-up-upgrade", why: `nymvisor was asked to stop by ${signal}` });
+      return { ...state, phase: { ...state.phase, stopRequested: signal } };
+    default:
+      return state;
+  }
+}
+
+function end(state: RunState, exitCode: number, why: string, effects: Effect[]): RunState {
+  effects.push({ type: "end", exitCode, why });
+  return { ...state, phase: { kind: "ended" } };
+}
+
+function updateProgress(
+  state: RunState,
+  name: string,
+  fingerprint: string,
+  change: (progress: Progress) => Progress,
+): RunState {
+  const progress = state.progress.get(name);
+  // The entry was withdrawn or replaced meanwhile: the news is about something that is no longer wanted.
+  if (progress === undefined || progress.fingerprint !== fingerprint) return state;
+  return { ...state, progress: new Map(state.progress).set(name, change(progress)) };
+}
+
+/** Linux's numbers (signal(7)) of the signals that end processes in practice; the same on x86 and arm. */
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGSEGV: 11,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGALRM: 14,
+  SIGTERM: 15,
+  SIGSTKFLT: 16,
+  SIGXCPU: 24,
+  SIGXFSZ: 25,
+  SIGVTALRM: 26,
+  SIGPROF: 27,
+  SIGIO: 29,
+  SIGPWR: 30,
+  SIGSYS: 31,
+};
+
+/** The exit status that stands for an ending: the daemon's own, or 128 and the number of its signal. */
+export function exitStatus(exitCode: number | null, signal: string | null): number {
+  if (signal !== null) return 128 + (SIGNALS[signal] ?? 0);
+  return exitCode ?? 1;
+}
+
+/** When something falls due by itself: the earliest monotonic and the earliest wall-clock moment, or null. */
+export function nextWake(state: RunState, now: Moment): { monotonic: bigint | null; wall: bigint | null } {
+  const delays: bigint[] = [];
+  const { phase } = state;
+  if (phase.kind === "ended" || phase.kind === "stopping") return { monotonic: null, wall: null };
+  if (phase.kind === "restarting") delays.push(phase.at);
+  if (state.recording !== null) delays.push(state.recording.retryAt);
+  if (state.plan.behind && state.forward.heldUntil !== null) delays.push(state.forward.heldUntil);
+  for (const { staging, heldUntil } of state.progress.values()) {
+    if (staging.state === "failed") delays.push(staging.retryAt);
+    if (heldUntil !== null) delays.push(heldUntil);
+  }
+  const dues = state.plan.queue.filter(({ objection }) => objection === null).map(({ due }) => due);
+  const later = (moments: bigint[], than: bigint) => {
+    const ahead = moments.filter((moment) => moment > than);
+    return ahead.toSorted((a, b) => (a < b ? -1 : 1))[0] ?? null;
+  };
+  return { monotonic: later(delays, now.monotonic), wall: later(dues, now.wall) };
+}

@@ -1,0 +1,59 @@
+import { existsSync } from "node:fs";
+import { type Daemon, startDaemon } from "../daemon/daemon.ts";
+import type { ChildEnvironment } from "../daemon/spawn.ts";
+import type { BuildInfo } from "../model/build-info.ts";
+import type { Emit } from "../model/events.ts";
+import { buildLayout, type Layout } from "../model/paths.ts";
+import type { Clock } from "../system/clock.ts";
+import { buildInfoOf } from "../upgrade/build-information.ts";
+import { readCurrent } from "../upgrade/current.ts";
+import { compareSides, disagreement, type HomeState } from "../upgrade/take-stock.ts";
+
+export interface StartContext {
+  layout: Layout;
+  environment: ChildEnvironment;
+  clock: Clock;
+  emit: Emit;
+  signal: AbortSignal;
+}
+
+/**
+ * What `current` is and how it stands to this home.
+ * @throws {NymvisorError} if only a person can tell which of the two is right, or the binary does not run.
+ */
+export async function examine(context: StartContext): Promise<HomeState> {
+  const name = readCurrent(context.layout) ?? "genesis";
+  const buildInfo = await buildInfoOf(buildLayout(context.layout, name), context.environment, context.signal);
+  const home = compareSides(context, name, buildInfo);
+  if (home.agreement.state === "disagreed") throw disagreement(context.layout, home.agreement);
+  return home;
+}
+
+export interface StartedDaemon {
+  daemon: Daemon;
+  name: string;
+  buildInfo: BuildInfo;
+}
+
+/**
+ * Starts the build that this home is on: `current`, or the one before it as long as the home could not be brought
+ * forward. @throws {NymvisorError} and what posix_spawn reports.
+ */
+export async function startBuild(context: StartContext, args: readonly string[]): Promise<StartedDaemon> {
+  const home = await examine(context);
+  const { layout, environment, emit } = context;
+  let { buildInfo } = home;
+  let { name } = home.current;
+  let binary = `${layout.current}/bin/${layout.daemon}`;
+  if (home.agreement.state === "behind" && home.record !== undefined) {
+    const before = buildLayout(layout, home.record.name);
+    if (existsSync(before.binary)) {
+      ({ binary, name } = before);
+      buildInfo = home.record.binaryDetails;
+    }
+  }
+  context.signal.throwIfAborted();
+  const daemon = await startDaemon({ layout, binary, args, environment, emit });
+  emit({ type: "daemon.started", pid: daemon.pid, name, version: buildInfo.build_version });
+  return { daemon, name, buildInfo };
+}

@@ -1,0 +1,379 @@
+import type { Daemon } from "../daemon/daemon.ts";
+import { stopOrphans } from "../daemon/daemon.ts";
+import type { ChildEnvironment } from "../daemon/spawn.ts";
+import type { BuildInfo } from "../model/build-info.ts";
+import type { Plan } from "../model/documents.ts";
+import { toMilliseconds } from "../model/duration.ts";
+import { NymvisorError, reasonOf } from "../model/errors.ts";
+import type { Emit } from "../model/events.ts";
+import { buildLayout, type Layout } from "../model/paths.ts";
+import type { Configuration } from "../model/settings.ts";
+import { decide, initialState, nextWake } from "../policy/run.ts";
+import type { Effect, Moment, RunInput, RunState, Target } from "../policy/run-state.ts";
+import type { Clock } from "../system/clock.ts";
+import { withLock } from "../system/lock.ts";
+import { noteBuild } from "../upgrade/build-information.ts";
+import { readJournal } from "../upgrade/journal.ts";
+import { LocalStagingError, stage } from "../upgrade/stage.ts";
+import { takeStock } from "../upgrade/take-stock.ts";
+import { perform, record } from "../upgrade/transaction.ts";
+import { allowsHttp } from "../upstream/sources.ts";
+import { readPlanView } from "./plan-view.ts";
+import { type PlanWatcher, watchPlan } from "./plan-watcher.ts";
+import { Poller } from "./poller.ts";
+import { examine, startBuild } from "./start-daemon.ts";
+import { StatusFile } from "./status-file.ts";
+import { Withdrawals } from "./withdrawals.ts";
+
+export interface SupervisorContext {
+  layout: Layout;
+  configuration: Configuration;
+  environment: ChildEnvironment;
+  /** `linux-x86_64` */
+  platform: string;
+  clock: Clock;
+  emit: Emit;
+}
+
+/** How long the wall clock is trusted to run evenly: a due time is looked at again at least this often. */
+const WALL_CLOCK_LOOK_MS = 1_000;
+
+/**
+ * Turns what happens into inputs of `policy/run.ts`, and what that decides into effects. It decides nothing itself.
+ * Inputs are taken one after the other; effects are started and report back as inputs.
+ */
+export class Supervisor {
+  private state: RunState | undefined;
+  private daemon: Daemon | undefined;
+  private runs: BuildInfo | undefined;
+  private plan: Plan | undefined;
+  private readonly queue: RunInput[] = [];
+  private draining = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly stagings = new Map<string, AbortController>();
+  private upgrade: AbortController | undefined;
+  /** The daemon's end, held back while an upgrade is under way: it may be the upgrade's own doing. */
+  private heldExit: Extract<RunInput, { type: "exited" }> | undefined;
+  private recording = false;
+  private stopRequested: string | undefined;
+  private planUnreadable: string | undefined;
+  /** Aborted at the end of the run: everything that still goes on in the background gives up. */
+  private readonly over = new AbortController();
+  private readonly ended = Promise.withResolvers<number>();
+  private poller: Poller | undefined;
+  private watcher: PlanWatcher | undefined;
+  private readonly background = new Set<Promise<unknown>>();
+  private readonly status: StatusFile;
+  private readonly withdrawals = new Withdrawals();
+
+  constructor(
+    private readonly context: SupervisorContext,
+    private readonly args: readonly string[],
+  ) {
+    this.status = new StatusFile(context.layout, context.emit);
+  }
+
+  /** Runs until the daemon has ended for good. @returns the exit status. @throws {NymvisorError} if it cannot begin. */
+  async run(): Promise<number> {
+    try {
+      await this.begin();
+      return await this.ended.promise;
+    } catch (error) {
+      if (this.stopRequested !== undefined && this.over.signal.aborted) return 0;
+      throw error;
+    } finally {
+      await this.finish();
+    }
+  }
+
+  /** A signal asked for the end. A second one changes nothing. */
+  requestStop(signal: string): void {
+    const first = this.stopRequested === undefined;
+    this.stopRequested ??= signal;
+    const left = this.daemon?.graceLeft();
+    const seconds = left === undefined ? {} : { secondsLeft: Math.ceil(toMilliseconds(left) / 1000) };
+    this.context.emit({ type: "signal.received", signal, meaning: "stop", ...seconds });
+    if (!first) return;
+    if (this.state === undefined)
+      this.over.abort(new NymvisorError({ what: `nymvisor was asked to stop by ${signal}` }));
+    else this.take({ type: "stop-requested", signal });
+  }
+
+  /** Looks for news now: in the plan, and upstream. */
+  reload(): void {
+    this.readPlan();
+    this.poller?.askNow();
+  }
+
+  /** The last resort, for an end that nothing can be waited for in. */
+  killDaemon(): void {
+    this.daemon?.kill();
+  }
+
+  private async begin(): Promise<void> {
+    const { layout, configuration, clock, emit } = this.context;
+    await stopOrphans(layout, configuration.daemon.shutdown_grace_period, emit);
+    const signal = this.over.signal;
+    signal.throwIfAborted();
+    await withLock(layout.upgradeLock, "putting the documents in order", () => takeStock({ layout, clock, emit }), {
+      signal,
+    });
+    const home = await examine({ ...this.context, signal });
+    this.runs = home.record?.binaryDetails ?? home.buildInfo;
+    const { view, plan } = readPlanView(layout, this.runs);
+    this.plan = plan;
+    signal.throwIfAborted();
+    const { daemon } = configuration;
+    this.state = initialState(
+      {
+        restartAfterUpgrade: daemon.restart_after_upgrade,
+        restartOnFailure: daemon.restart_on_failure,
+        failureRestartDelay: daemon.failure_restart_delay,
+        maxStartupFailures: daemon.max_startup_failures,
+        startupPeriod: daemon.startup_period_duration,
+      },
+      { ...view, queue: [], behind: home.agreement.state === "behind" },
+    );
+    this.take({ type: "time-passed" });
+    this.watcher = watchPlan(layout, () => this.readPlan(), emit);
+    this.take({ type: "plan-read", plan: { ...view, behind: home.agreement.state === "behind" } });
+  }
+
+  /** What can wait until the daemon runs for the first time. */
+  private startBackground(): void {
+    if (this.poller !== undefined || this.over.signal.aborted) return;
+    const { layout, emit, platform } = this.context;
+    this.poller = new Poller({
+      ...this.context,
+      running: () => this.requireRunning(),
+      wasWithdrawn: (info) => this.withdrawals.includes(info),
+      refused: (name, reason) => this.status.refused(name, reason),
+      signal: this.over.signal,
+    });
+    const plan = this.plan;
+    const noting = async () => {
+      if (plan !== undefined)
+        await noteBuild(buildLayout(layout, plan.current.name), plan.current, this.requireRunning(), platform);
+    };
+    const about = "the note about the running binary";
+    this.inBackground(
+      noting()
+        .catch((error: unknown) => emit({ type: "warning", about, reason: reasonOf(error) }))
+        .then(() => this.poller?.run()),
+    );
+  }
+
+  private requireRunning(): BuildInfo {
+    if (this.runs === undefined) throw new NymvisorError({ what: "nothing runs yet" });
+    return this.runs;
+  }
+
+  private async finish(): Promise<void> {
+    clearTimeout(this.timer);
+    this.over.abort(new NymvisorError({ what: "nymvisor ends" }));
+    this.upgrade?.abort(this.over.signal.reason);
+    for (const staging of this.stagings.values()) staging.abort(this.over.signal.reason);
+    await this.stop("nymvisor ends");
+    await this.watcher?.close();
+    await Promise.allSettled(this.background);
+  }
+
+  private inBackground(work: Promise<unknown>): void {
+    this.background.add(work);
+    work.finally(() => this.background.delete(work));
+  }
+
+  private now(): Moment {
+    return { wall: this.context.clock.wall(), monotonic: this.context.clock.monotonic() };
+  }
+
+  private take(input: RunInput): void {
+    this.queue.push(input);
+    if (this.draining) return;
+    this.draining = true;
+    try {
+      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) this.process(next);
+    } finally {
+      this.draining = false;
+    }
+    this.setTimer();
+    if (this.state !== undefined) this.status.update(this.state);
+  }
+
+  private process(input: RunInput): void {
+    if (this.state === undefined || this.state.phase.kind === "ended") return;
+    const { state, effects } = decide(this.state, input, this.now());
+    this.state = state;
+    for (const effect of effects) this.carryOut(effect);
+  }
+
+  private setTimer(): void {
+    clearTimeout(this.timer);
+    if (this.state === undefined) return;
+    const now = this.now();
+    const { monotonic, wall } = nextWake(this.state, now);
+    const waits = [
+      ...(monotonic === null ? [] : [toMilliseconds(monotonic - now.monotonic)]),
+      ...(wall === null ? [] : [Math.min(toMilliseconds(wall - now.wall), WALL_CLOCK_LOOK_MS)]),
+    ];
+    if (waits.length === 0) return;
+    this.timer = setTimeout(() => this.take({ type: "time-passed" }), Math.min(...waits, 2 ** 31 - 1));
+  }
+
+  private carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case "emit":
+        if (effect.event.type === "upgrade.withdrawn") this.withdrawals.add(effect.event.name);
+        this.context.emit(effect.event);
+        break;
+      case "start-daemon":
+        this.inBackground(this.start());
+        break;
+      case "stop-daemon":
+        this.inBackground(this.stop(effect.why));
+        break;
+      case "stage":
+        this.inBackground(this.stage(effect.name, effect.fingerprint));
+        break;
+      case "cancel-staging":
+        this.stagings.get(effect.name)?.abort(new NymvisorError({ what: `${effect.name} is not wanted any more` }));
+        break;
+      case "perform":
+        this.inBackground(this.perform(effect.target));
+        break;
+      case "give-up-upgrade":
+        this.upgrade?.abort(new NymvisorError({ what: effect.why }));
+        break;
+      case "record":
+        this.inBackground(this.record());
+        break;
+      case "end":
+        this.context.emit({ type: "run.ended", exitCode: effect.exitCode, why: effect.why });
+        this.ended.resolve(effect.exitCode);
+        break;
+    }
+  }
+
+  private async start(): Promise<void> {
+    try {
+      const started = await startBuild({ ...this.context, signal: this.over.signal }, this.args);
+      this.daemon = started.daemon;
+      this.runs = started.buildInfo;
+      this.inBackground(
+        started.daemon.ended.then(({ exitCode, signal }) => this.onExit(started.daemon, exitCode, signal)),
+      );
+      if (this.over.signal.aborted || this.stopRequested !== undefined) {
+        await started.daemon.stop(
+          this.stopRequested ?? "nymvisor ends",
+          this.context.configuration.daemon.shutdown_grace_period,
+        );
+        return;
+      }
+      this.take({ type: "started" });
+    } catch (error) {
+      this.take({ type: "start-failed", reason: reasonOf(error) });
+    }
+    this.startBackground();
+  }
+
+  private onExit(daemon: Daemon, exitCode: number | null, signal: string | null): void {
+    if (this.daemon === daemon) this.daemon = undefined;
+    const input = { type: "exited", exitCode, signal } as const;
+    if (this.upgrade !== undefined) this.heldExit = input;
+    else this.take(input);
+  }
+
+  private async stop(why: string): Promise<void> {
+    // A daemon that is only being started is stopped by whoever starts it.
+    await this.daemon?.stop(why, this.context.configuration.daemon.shutdown_grace_period);
+  }
+
+  private async stage(name: string, fingerprint: string): Promise<void> {
+    const { configuration, clock } = this.context;
+    const info = this.plan?.queuedUp.find((entry) => entry.name === name);
+    const controller = new AbortController();
+    this.stagings.set(name, controller);
+    try {
+      if (info === undefined) throw new NymvisorError({ what: `${name} is not in the plan` });
+      await stage({
+        ...this.context,
+        info,
+        allowDownload: configuration.daemon.allow_binaries_download,
+        enforceChecksum: configuration.daemon.enforce_download_checksum,
+        allowHttp: allowsHttp(configuration),
+        now: clock.wall(),
+        signal: controller.signal,
+      });
+      this.take({ type: "staged", name, fingerprint });
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      this.take({
+        type: "staging-failed",
+        name,
+        fingerprint,
+        reason: reasonOf(error),
+        local: error instanceof LocalStagingError,
+      });
+    } finally {
+      if (this.stagings.get(name) === controller) this.stagings.delete(name);
+    }
+  }
+
+  private async perform(target: Target): Promise<void> {
+    const controller = new AbortController();
+    this.upgrade = controller;
+    const result = await perform(
+      {
+        ...this.context,
+        signal: controller.signal,
+        stopDaemon: async (why) => {
+          if (this.daemon === undefined) return false;
+          await this.daemon.stop(why, this.context.configuration.daemon.shutdown_grace_period);
+          return true;
+        },
+      },
+      target,
+    );
+    this.upgrade = undefined;
+    const exit = this.heldExit;
+    this.heldExit = undefined;
+    this.take({ type: "upgrade-ended", result });
+    if (exit !== undefined && result.outcome !== "done" && !result.stopped) this.take(exit);
+    this.readPlan();
+  }
+
+  private async record(): Promise<void> {
+    if (this.recording) return;
+    this.recording = true;
+    const { layout, clock, emit } = this.context;
+    try {
+      await withLock(layout.upgradeLock, "writing down an upgrade", () => {
+        const journal = readJournal(layout);
+        if (journal.state === "found") record({ layout, clock, emit }, { ...journal.value, state: "recording" });
+      });
+      this.take({ type: "recorded" });
+      this.readPlan();
+    } catch (error) {
+      this.take({ type: "recording-failed", reason: reasonOf(error) });
+    } finally {
+      this.recording = false;
+    }
+  }
+
+  private readPlan(): void {
+    if (this.over.signal.aborted || this.state === undefined) return;
+    const { layout, emit } = this.context;
+    try {
+      const { view, plan } = readPlanView(layout, this.requireRunning());
+      this.withdrawals.planRead(this.plan, plan);
+      this.plan = plan;
+      if (this.planUnreadable !== undefined) emit({ type: "plan.readable-again", path: layout.plan });
+      this.planUnreadable = undefined;
+      this.take({ type: "plan-read", plan: view });
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== this.planUnreadable) emit({ type: "plan.unreadable", path: layout.plan, reason });
+      this.planUnreadable = reason;
+    }
+  }
+}

@@ -1,0 +1,267 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { errorCode, NymvisorError } from "../model/errors.ts";
+import { isAlive, self } from "./process-table.ts";
+
+/**
+ * The only place that changes what must survive a loss of power. The order is the one that rename(2) and fsync(2) ask
+ * for: contents into a temporary file of the same folder, fsync, rename, fsync of the folder. Until the rename the old
+ * file stands; after the last fsync the new one does, whatever happens.
+ *
+ * Everything here is synchronous: the files are small, the order is the point, and nothing else may run in between.
+ */
+
+export interface WriteOptions {
+  /** Exact permission bits, whatever the umask. Without it: 0666 less the umask. */
+  mode?: number;
+}
+
+let sequence = 0;
+
+/** Hidden, in the same folder, and naming its writer, so that {@link sweepTemporaries} knows when it is orphaned. */
+export function temporaryName(path: string): string {
+  const { pid, startTime } = self();
+  sequence += 1;
+  return join(dirname(path), `.${basename(path)}.tmp-${pid}-${startTime}-${sequence}`);
+}
+
+const TEMPORARY = /^\..+\.tmp-(\d+)-(\d+)-\d+$/;
+
+/**
+ * Replaces the file at `path`, or makes it. When it returns the new contents are durable; when it throws the old ones
+ * are untouched. A symbolic link is followed, so that an operator's linked configuration stays linked.
+ */
+export function writeFileDurably(path: string, data: string | Uint8Array, { mode }: WriteOptions = {}): void {
+  const target = followLinks(path);
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  const temporary = temporaryName(target);
+  try {
+    const file = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode ?? 0o666);
+    try {
+      if (mode !== undefined) fchmodSync(file, mode);
+      giveToOwnerOf(dirname(target), (uid, gid) => fchownSync(file, uid, gid));
+      for (let written = 0; written < bytes.length; )
+        written += writeSync(file, bytes, written, bytes.length - written);
+      if (fstatSync(file).size !== bytes.length) throw new Error("the file system kept fewer bytes than were written");
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    if (!readFileSync(temporary).equals(bytes)) throw new Error("what was read back differs from what was written");
+    renameSync(temporary, target);
+  } catch (error) {
+    removeQuietly(temporary);
+    throw explainWrite(path, error);
+  }
+  syncFolder(dirname(target));
+}
+
+/** Makes `path` a symbolic link to `target`, in one step for every reader: it is never missing and never half made. */
+export function replaceLinkDurably(path: string, target: string): void {
+  const temporary = temporaryName(path);
+  try {
+    symlinkSync(target, temporary);
+    giveToOwnerOf(dirname(path), (uid, gid) => lchownSync(temporary, uid, gid));
+    renameSync(temporary, path);
+  } catch (error) {
+    removeQuietly(temporary);
+    throw explainWrite(path, error);
+  }
+  syncFolder(dirname(path));
+}
+
+/** Gives a finished file its name. The bytes and the name are durable when it returns. */
+export function publishFileDurably(temporary: string, path: string): void {
+  const file = openSync(temporary, constants.O_RDONLY);
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+  syncFolder(dirname(path));
+}
+
+/** Removes a file, durably. One that is not there is no error. */
+export function removeFileDurably(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return;
+    throw explainWrite(path, error);
+  }
+  syncFolder(dirname(path));
+}
+
+/** Makes a folder and those above it; each new one, and its name in the one above, is durable when it returns. */
+export function makeFolderDurably(path: string, { mode }: WriteOptions = {}): void {
+  const missing: string[] = [];
+  for (let folder = path; !isFolder(folder); folder = dirname(folder)) {
+    missing.unshift(folder);
+    if (dirname(folder) === folder) break;
+  }
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder, mode === undefined ? {} : { mode });
+      giveToOwnerOf(dirname(folder), (uid, gid) => lchownSync(folder, uid, gid));
+    } catch (error) {
+      // Another nymvisor may be making the same folder at this moment.
+      if (errorCode(error) !== "EEXIST" || !isFolder(folder)) {
+        throw new NymvisorError({
+          what: `the folder ${folder} cannot be made`,
+          why: explanation(error),
+          next: remedy(error, folder),
+          cause: error,
+        });
+      }
+    }
+    syncFolder(dirname(folder));
+  }
+}
+
+/** Makes the names in a folder durable. */
+export function syncFolder(path: string): void {
+  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/**
+ * Keeps a file that cannot be used under another name, `<name>.corrupt-<time>`, and returns that name. Nothing is ever
+ * overwritten: a taken name gets a number.
+ */
+export function setAside(path: string, stamp: string, why = "corrupt"): string {
+  for (let attempt = 0; ; attempt += 1) {
+    const kept = `${path}.${why}-${stamp}${attempt === 0 ? "" : `-${attempt}`}`;
+    if (lstatSync(kept, { throwIfNoEntry: false }) !== undefined) continue;
+    renameSync(path, kept);
+    syncFolder(dirname(path));
+    return kept;
+  }
+}
+
+/** Removes the temporary files in a folder whose writers are dead, and returns their paths. */
+export function sweepTemporaries(folder: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return [];
+    throw error;
+  }
+  const swept: string[] = [];
+  for (const name of names) {
+    const [, pid, startTime] = TEMPORARY.exec(name) ?? [];
+    if (pid === undefined || startTime === undefined) continue;
+    if (isAlive({ pid: Number(pid), startTime: Number(startTime) })) continue;
+    const path = join(folder, name);
+    rmSync(path, { force: true, recursive: true });
+    swept.push(path);
+  }
+  return swept;
+}
+
+/** Where a link chain ends, also when nothing is there yet. */
+function followLinks(path: string): string {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found?.isSymbolicLink()) return path;
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    return join(dirname(path), readlinkSync(path));
+  }
+}
+
+/**
+ * What root makes in another user's folder belongs to that user: `sudo nymvisor add-upgrade` must not leave files that
+ * the service, which runs as that user, cannot replace.
+ */
+export function giveToOwnerOf(folder: string, chown: (uid: number, gid: number) => void): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(folder);
+  if (uid !== 0) chown(uid, gid);
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Best effort while another error is on its way: what is left is swept at the next start. */
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {}
+}
+
+function explainWrite(path: string, error: unknown): NymvisorError {
+  return new NymvisorError({
+    what: `${path} cannot be written`,
+    why: explanation(error),
+    next: remedy(error, dirname(path)),
+    cause: error,
+  });
+}
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  ENOSPC: "no space is left on the device (ENOSPC)",
+  EDQUOT: "the disk quota is used up (EDQUOT)",
+  EROFS: "the file system is mounted read-only (EROFS)",
+  EACCES: "permission is denied (EACCES)",
+  EPERM: "the operation is not permitted (EPERM)",
+  EIO: "the device reports an input/output error (EIO)",
+  EMFILE: "this process has too many open files (EMFILE)",
+  ENFILE: "the system has too many open files (ENFILE)",
+  ENOENT: "it is not there (ENOENT)",
+  ENOTDIR: "a part of the path is not a folder (ENOTDIR)",
+  EISDIR: "it is a folder (EISDIR)",
+  ENAMETOOLONG: "a name in the path is too long (ENAMETOOLONG)",
+  ELOOP: "the path leads through too many links (ELOOP)",
+};
+
+/** A system error in plain words, with its name. */
+export function explanation(error: unknown): string {
+  const code = errorCode(error);
+  return (code !== undefined && MEANINGS[code]) || (error instanceof Error ? error.message : String(error));
+}
+
+function remedy(error: unknown, folder: string): string | undefined {
+  switch (errorCode(error)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return `make room there: df -h ${folder}`;
+    case "EACCES":
+    case "EPERM":
+      return `check who owns it: ls -ld ${folder}`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,164 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { errorCode, NymvisorError } from "../model/errors.ts";
+import { explanation } from "./durable.ts";
+import { tryExclusiveLock } from "./libc.ts";
+import { self } from "./process-table.ts";
+
+/**
+ * Locks between processes: flock(2) on a file that is there only while it is held. The kernel ties the lock to the open
+ * file, so a holder that is killed gives it back at once, a holder that is stopped (SIGSTOP) keeps it, and nothing ever
+ * has to be judged stale by its age. The Rust program locks `upgrade.lock` in the same way, so the two exclude each other.
+ */
+
+/** Who holds a lock: written into the file for people and error messages; the lock itself is the kernel's. */
+export interface Holder {
+  pid: number;
+  startTime: number;
+  purpose: string;
+}
+
+export interface Lock {
+  path: string;
+  /** Gives the lock back and removes the file. May be called again. */
+  release(): void;
+}
+
+/** @returns the lock, or who holds it (undefined: it cannot be told). */
+export function tryLock(path: string, purpose: string): { lock: Lock } | { lock: null; holder: Holder | undefined } {
+  for (;;) {
+    const descriptor = openLockFile(path);
+    if (!tryExclusiveLock(descriptor)) {
+      const holder = readHolder(descriptor);
+      closeSync(descriptor);
+      return { lock: null, holder };
+    }
+    // The holder before us removes the file when it is done. What we locked may be that removed file; then another
+    // process can lock a new one of the same name, so only the file that still has the name counts.
+    const there = statSync(path, { throwIfNoEntry: false });
+    const ours = fstatSync(descriptor);
+    if (there === undefined || there.ino !== ours.ino || there.dev !== ours.dev) {
+      closeSync(descriptor);
+      continue;
+    }
+    const { pid, startTime } = self();
+    ftruncateSync(descriptor, 0);
+    writeSync(descriptor, `${JSON.stringify({ pid, startTime, purpose } satisfies Holder)}\n`, 0);
+    return { lock: held(path, descriptor) };
+  }
+}
+
+function held(path: string, descriptor: number): Lock {
+  let released = false;
+  return {
+    path,
+    release() {
+      if (released) return;
+      released = true;
+      try {
+        unlinkSync(path);
+      } catch (error) {
+        // Somebody removed the folder under us; the lock goes with the descriptor.
+        if (errorCode(error) !== "ENOENT") throw error;
+      } finally {
+        closeSync(descriptor);
+      }
+    },
+  };
+}
+
+function openLockFile(path: string): number {
+  for (;;) {
+    try {
+      return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+    } catch (error) {
+      // A folder or a link of this name is some other tool's leftover: no nymvisor makes one, so none holds it.
+      if (errorCode(error) === "EISDIR") {
+        clearFolder(path);
+        continue;
+      }
+      if (errorCode(error) === "ELOOP") {
+        unlinkSync(path);
+        continue;
+      }
+      throw new NymvisorError({ what: `the lock ${path} cannot be opened`, why: explanation(error), cause: error });
+    }
+  }
+}
+
+function clearFolder(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return;
+    renameSync(path, `${path}.stale-${process.pid}-${performance.timeOrigin + performance.now()}`);
+  }
+}
+
+function readHolder(descriptor: number): Holder | undefined {
+  try {
+    const holder: Partial<Holder> = JSON.parse(readFileSync(`/proc/self/fd/${descriptor}`, "utf8"));
+    if (typeof holder.pid !== "number" || typeof holder.purpose !== "string") return undefined;
+    return { pid: holder.pid, startTime: holder.startTime ?? 0, purpose: holder.purpose };
+  } catch {
+    return undefined;
+  }
+}
+
+/** How long a living holder is waited for. It holds the lock for milliseconds, unless it is stopped or its disk hangs. */
+export const LOCK_WAIT_MS = 30_000;
+
+export interface WaitOptions {
+  /** Milliseconds; default {@link LOCK_WAIT_MS}. */
+  limit?: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** Takes the lock, waiting for a living holder up to the limit. @throws {NymvisorError} that names the holder. */
+export async function waitForLock(
+  path: string,
+  purpose: string,
+  { limit = LOCK_WAIT_MS, signal }: WaitOptions = {},
+): Promise<Lock> {
+  const end = performance.now() + limit;
+  for (let pause = 1; ; pause = Math.min(pause * 2, 25)) {
+    const attempt = tryLock(path, purpose);
+    if (attempt.lock !== null) return attempt.lock;
+    signal?.throwIfAborted();
+    if (performance.now() >= end) throw lockTimeout(path, attempt.holder, limit);
+    await Bun.sleep(pause * (0.5 + Math.random()));
+  }
+}
+
+/** Runs `action` with the lock held. It must be short: no download, no backup, no child process. */
+export async function withLock<T>(path: string, purpose: string, action: () => T, options?: WaitOptions): Promise<T> {
+  const lock = await waitForLock(path, purpose, options);
+  try {
+    return action();
+  } finally {
+    lock.release();
+  }
+}
+
+function lockTimeout(path: string, holder: Holder | undefined, limit: number): NymvisorError {
+  const who = holder === undefined ? "another process" : `pid ${holder.pid} (${holder.purpose})`;
+  return new NymvisorError({
+    what: `${path} is still held by ${who} after ${limit / 1000} s`,
+    why: "it is held for milliseconds; its holder is stopped, or its disk does not answer",
+    next:
+      holder === undefined
+        ? `see who has it: fuser -v ${path}`
+        : `see what it does: ps -o pid,stat,etime,args -p ${holder.pid}`,
+  });
+}

@@ -1,0 +1,41 @@
+/** How text may look where it goes: colours and width. */
+
+/** Turns text into marked text, or leaves it as it is where marks are not wanted. */
+export interface Style {
+  bold(text: string): string;
+  dim(text: string): string;
+  accent(text: string): string;
+  alarm(text: string): string;
+}
+
+/** Standard output or standard error. */
+export type Stream = typeof process.stdout | typeof process.stderr;
+
+const plain: Style = { bold: asIs, dim: asIs, accent: asIs, alarm: asIs };
+const coloured: Style = { bold: sgr(1, 22), dim: sgr(2, 22), accent: sgr(36, 39), alarm: sgr(31, 39) };
+
+/** A line longer than this is hard to read, a shorter one breaks every path. */
+const WIDEST = 100;
+const NARROWEST = 40;
+/** Where there is no terminal to ask, or it does not know. */
+const USUAL = 80;
+
+/** Colours only on a terminal that has them, and without `NO_COLOR` (the runtime looks at it, and at `TERM`). */
+export function styleFor(stream: Stream): Style {
+  return stream.isTTY && stream.hasColors() ? coloured : plain;
+}
+
+/** In columns, from 40 to 100. */
+export function widthOf(stream: Stream): number {
+  const columns = stream.isTTY && stream.columns > 0 ? stream.columns : USUAL;
+  return Math.min(WIDEST, Math.max(NARROWEST, columns));
+}
+
+/** "Select Graphic Rendition" of ECMA-48: on before the text, off after it. */
+function sgr(on: number, off: number): (text: string) => string {
+  return (text) => `\u001b[${on}m${text}\u001b[${off}m`;
+}
+
+function asIs(text: string): string {
+  return text;
+}

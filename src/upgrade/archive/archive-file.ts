@@ -1,0 +1,189 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fdatasync,
+  fstatSync,
+  fsync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  statfsSync,
+  unlinkSync,
+  writevSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
+import { formatBytes } from "../../model/bytes.ts";
+import { errorCode, NymvisorError } from "../../model/errors.ts";
+import { explanation, giveToOwnerOf, syncFolder, temporaryName } from "../../system/durable.ts";
+
+const startSync = promisify(fdatasync);
+const syncAll = promisify(fsync);
+
+/** Archives hold keys: nobody but the owner reads them, whatever the umask (invariant 10). */
+const MODE = 0o600;
+
+/** How much may wait in the page cache before the disk is put to work, while the rest is still being compressed. */
+const SYNC_EVERY = 8 << 20;
+
+/** File systems that know no hard links say one of these. */
+const NO_LINKS: ReadonlySet<string | undefined> = new Set(["EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"]);
+
+/**
+ * A file that has no name of its own until it is whole and durable. Until then it is a temporary file of the same
+ * folder, which {@link ArchiveFile.discard} removes, or `sweepTemporaries` after a crash.
+ */
+export class ArchiveFile {
+  /** Bytes written so far. */
+  bytes = 0;
+  readonly #folder: string;
+  readonly #temporary: string;
+  #descriptor: number | undefined;
+  #unsynced = 0;
+  #syncing: Promise<void> | undefined;
+  #syncFailed: unknown;
+
+  /** Makes the temporary file, beside where the archive shall be, with mode 0600. */
+  constructor(path: string) {
+    this.#folder = dirname(path);
+    this.#temporary = temporaryName(path);
+    const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+    try {
+      const descriptor = openSync(this.#temporary, O_WRONLY | O_CREAT | O_EXCL, MODE);
+      this.#descriptor = descriptor;
+      fchmodSync(descriptor, MODE);
+      giveToOwnerOf(this.#folder, (uid, gid) => fchownSync(descriptor, uid, gid));
+    } catch (error) {
+      this.#remove();
+      throw this.#explain(error);
+    }
+  }
+
+  /** Appends all of `parts`. */
+  write(parts: readonly Uint8Array[]): void {
+    let left = parts;
+    while (left.length > 0) {
+      let written: number;
+      try {
+        written = writevSync(this.#open(), [...left]);
+      } catch (error) {
+        throw this.#explain(error);
+      }
+      this.bytes += written;
+      this.#unsynced += written;
+      left = withoutFirst(left, written);
+    }
+    if (this.#unsynced >= SYNC_EVERY && this.#syncing === undefined) this.#startSync();
+  }
+
+  /**
+   * Makes the contents durable and gives them the first of `names` that is free; an existing file is never replaced.
+   * @returns the path; contents and name are durable.
+   */
+  async publish(names: Iterable<string>): Promise<string> {
+    const descriptor = this.#open();
+    try {
+      await this.#syncing;
+      if (this.#syncFailed !== undefined) throw this.#syncFailed;
+      const { size } = fstatSync(descriptor);
+      if (size !== this.bytes) throw new Error(`${this.bytes} bytes were written, and the file has ${size}`);
+      await syncAll(descriptor);
+      const path = this.#takeName(names);
+      this.#close();
+      syncFolder(this.#folder);
+      return path;
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  /** Removes what was not published. Never fails: it is called while an error that matters is on its way. */
+  async discard(): Promise<void> {
+    await this.#syncing;
+    this.#remove();
+  }
+
+  #remove(): void {
+    if (this.#descriptor === undefined) return;
+    this.#close();
+    try {
+      unlinkSync(this.#temporary);
+    } catch {
+      // `sweepTemporaries` tries again at the next start.
+    }
+  }
+
+  #takeName(names: Iterable<string>): string {
+    for (const path of names) {
+      try {
+        // Unlike rename(2), link(2) replaces nothing.
+        linkSync(this.#temporary, path);
+        unlinkSync(this.#temporary);
+        return path;
+      } catch (error) {
+        const code = errorCode(error);
+        if (code !== "EEXIST" && !NO_LINKS.has(code)) throw error;
+        if (code === "EEXIST" || lstatSync(path, { throwIfNoEntry: false }) !== undefined) continue;
+        renameSync(this.#temporary, path);
+        return path;
+      }
+    }
+    throw new Error("every name for it is taken");
+  }
+
+  #startSync(): void {
+    this.#unsynced = 0;
+    this.#syncing = startSync(this.#open()).then(
+      () => {
+        this.#syncing = undefined;
+      },
+      (error: unknown) => {
+        // The kernel reports a failed write-back once: the fsync at the end might succeed after it.
+        this.#syncFailed = error;
+        this.#syncing = undefined;
+      },
+    );
+  }
+
+  #open(): number {
+    if (this.#descriptor === undefined) throw new Error("the archive is closed");
+    return this.#descriptor;
+  }
+
+  #close(): void {
+    closeSync(this.#open());
+    this.#descriptor = undefined;
+  }
+
+  #explain(error: unknown): NymvisorError {
+    if (error instanceof NymvisorError) return error;
+    const full = ["ENOSPC", "EDQUOT"].includes(errorCode(error) ?? "");
+    return new NymvisorError({
+      what: `the backup cannot be written to ${this.#folder}`,
+      why: full ? `${explanation(error)}: ${this.#figures()}` : explanation(error),
+      next: full ? `make room there: df -h '${this.#folder}'` : `check the folder: ls -ld '${this.#folder}'`,
+      cause: error,
+    });
+  }
+
+  #figures(): string {
+    const { bavail, bsize } = statfsSync(this.#folder);
+    return `after ${formatBytes(this.bytes)} of the archive, ${formatBytes(bavail * bsize)} are free`;
+  }
+}
+
+/** What is left of `parts` after their first `count` bytes. */
+function withoutFirst(parts: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let skip = count;
+  let index = 0;
+  for (let part = parts[0]; part !== undefined && skip >= part.length; part = parts[index]) {
+    skip -= part.length;
+    index += 1;
+  }
+  const rest = parts.slice(index);
+  if (skip > 0 && rest[0] !== undefined) rest[0] = rest[0].subarray(skip);
+  return rest;
+}

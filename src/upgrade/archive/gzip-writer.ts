@@ -1,0 +1,97 @@
+import { crc32 } from "node:zlib";
+import { CHUNK, deflateChunk, LAST_BLOCK } from "./deflate-chunk.ts";
+
+/** Magic, deflate, no flags, no time, "fastest", Unix (RFC 1952, section 2.3). */
+const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3);
+
+/** Chunks under way: enough to keep the thread pool of a usual machine busy, at a megabyte each with their results. */
+const IN_FLIGHT = 6;
+
+/** Takes the finished bytes, in order. They are free for other use when it returns. */
+export type Sink = (parts: readonly Uint8Array[]) => void;
+
+/**
+ * Writes one gzip member, compressed chunk by chunk in the thread pool. One member, because that is what every reader
+ * reads to its end; Rust's `GzDecoder`, for one, stops after the first. Memory stays within a few tens of megabytes.
+ *
+ * The caller fills {@link room} directly, which saves a copy of every file, and says with {@link filled} how far.
+ */
+export class GzipWriter {
+  readonly #sink: Sink;
+  readonly #queue: { raw: Uint8Array<ArrayBuffer>; parts: Promise<readonly Uint8Array[]> }[] = [];
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
+  #chunk = new Uint8Array(CHUNK);
+  #used = 0;
+  #crc = 0;
+  #length = 0;
+
+  constructor(sink: Sink) {
+    this.#sink = sink;
+    sink([HEADER]);
+  }
+
+  /** Where the next bytes belong: at least one. Valid until {@link filled}. */
+  room(): Uint8Array {
+    return this.#chunk.subarray(this.#used);
+  }
+
+  /** The first `count` bytes of {@link room} are there. Waits while too much is under way. */
+  async filled(count: number): Promise<void> {
+    this.#used += count;
+    if (this.#used === CHUNK) await this.#submit();
+  }
+
+  /** Appends a copy of `bytes`. */
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let start = 0; start < bytes.length; ) {
+      const room = this.room();
+      const part = bytes.subarray(start, start + room.length);
+      room.set(part);
+      start += part.length;
+      await this.filled(part.length);
+    }
+  }
+
+  /** Appends zero bytes. */
+  async writeZeros(count: number): Promise<void> {
+    for (let left = count; left > 0; ) {
+      const room = this.room();
+      const some = Math.min(left, room.length);
+      room.fill(0, 0, some);
+      left -= some;
+      await this.filled(some);
+    }
+  }
+
+  /** Hands everything that is left to the sink, and the trailer. */
+  async end(): Promise<void> {
+    if (this.#used > 0) await this.#submit();
+    while (this.#queue.length > 0) await this.#drain();
+    const trailer = Buffer.alloc(8);
+    trailer.writeUInt32LE(this.#crc, 0);
+    trailer.writeUInt32LE(this.#length % 2 ** 32, 4);
+    this.#sink([LAST_BLOCK, trailer]);
+  }
+
+  async #submit(): Promise<void> {
+    const raw = this.#chunk.subarray(0, this.#used);
+    this.#crc = crc32(raw, this.#crc);
+    this.#length += raw.length;
+    const parts = deflateChunk(raw);
+    // A failure is met where the chunk's turn comes; until then it has to count as handled.
+    parts.catch(() => {});
+    this.#queue.push({ raw: this.#chunk, parts });
+    this.#used = 0;
+    if (this.#queue.length >= IN_FLIGHT) await this.#drain();
+    this.#chunk = this.#spare.pop() ?? new Uint8Array(CHUNK);
+  }
+
+  async #drain(): Promise<void> {
+    const next = this.#queue.shift();
+    if (next === undefined) return;
+    this.#sink(await next.parts);
+    this.#spare.push(next.raw);
+    // Chunks that are not compressed are ready at once: without this a large home would keep signals waiting.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

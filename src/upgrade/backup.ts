@@ -1,0 +1,151 @@
+import { chmodSync, lstatSync, readdirSync, realpathSync, statfsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { errorCode, NymvisorError, reasonOf } from "../model/errors.ts";
+import { formatStamp, type Instant } from "../model/instant.ts";
+import { isWithin } from "../model/paths.ts";
+import { makeFolderDurably, sweepTemporaries } from "../system/durable.ts";
+import { ArchiveFile } from "./archive/archive-file.ts";
+import { type ArchivedTree, archiveTree } from "./archive/archive-tree.ts";
+import { GzipWriter } from "./archive/gzip-writer.ts";
+import { type HomeSize, measureHome } from "./archive/measure-home.ts";
+import { type FolderIdentity, identifyFolder } from "./archive/walk.ts";
+
+/**
+ * Saves a daemon's home while the daemon is stopped: every second here is downtime. So the home is walked once, read
+ * straight into the chunks that are compressed in parallel, and the disk works while the processors do.
+ */
+
+/** Backups hold the node's keys (invariant 10). */
+const FOLDER_MODE = 0o700;
+
+/** What has to stay free for the node that starts afterwards. */
+const MARGIN = 32 << 20;
+
+const MILLISECOND = 1_000_000n;
+
+export interface BackupRequest {
+  /** The daemon's home, absolute; it may be a link. */
+  home: string;
+  /** Where backups lie, absolute; made if it is missing. */
+  backups: string;
+  /** The upgrade's name, already found fit for a folder. */
+  name: string;
+  /** Becomes the stamp in the file's name. */
+  at: Instant;
+  signal?: AbortSignal | undefined;
+  /** The contents that {@link checkBackupRoom} counted, as the total of the progress. */
+  expectedBytes?: number | undefined;
+  /** Bytes of contents that were read so far, at most once a mebibyte, and the total if one was expected. */
+  onProgress?: ((done: number, total: number | null) => void) | undefined;
+}
+
+export interface Backup extends ArchivedTree {
+  path: string;
+  /** Size of the archive. */
+  bytes: number;
+}
+
+/**
+ * Archives the home as `<backups>/<name>/backup-<stamp>-preupgrade.tar.gz`, without its top-level `nymvisor` and without
+ * the backups. An existing file is never replaced: a taken stamp is counted up by a millisecond.
+ *
+ * When it returns, the archive, its name and the folders above it are durable. When it throws, nothing is left behind.
+ * @throws {NymvisorError} when something in the home cannot be read, when the archive cannot be written, and when the
+ * signal is aborted.
+ */
+export async function backUp(request: BackupRequest): Promise<Backup> {
+  const { home, backups, name, at, signal, onProgress, expectedBytes } = request;
+  refuseHomeInBackups(home, backups);
+  const folder = join(backups, name);
+  makePrivateFolder(folder);
+  const archive = new ArchiveFile(pathAt(folder, at));
+  try {
+    const gzip = new GzipWriter((parts) => archive.write(parts));
+    const tree = await archiveTree(home, gzip, {
+      excluded: foldersAt(backups, folder),
+      signal,
+      onProgress: (done) => onProgress?.(done, expectedBytes === undefined ? null : Math.max(done, expectedBytes)),
+    });
+    await gzip.end();
+    signal?.throwIfAborted();
+    const path = await archive.publish(pathsFrom(folder, at));
+    return { ...tree, path, bytes: archive.bytes };
+  } catch (error) {
+    await archive.discard();
+    throw signal?.aborted && !(error instanceof NymvisorError) ? interrupted(home, signal) : error;
+  }
+}
+
+export interface BackupRoom extends HomeSize {
+  /** Bytes that the backup takes at worst, and a margin for the node that starts afterwards. */
+  needed: number;
+  /** Bytes that this process may still write where the backups lie. */
+  available: number;
+}
+
+/**
+ * What a backup made now would need, and what there is. It is asked while the daemon runs.
+ * @throws {NymvisorError} when the home holds something that cannot be read.
+ */
+export async function checkBackupRoom({ home, backups }: { home: string; backups: string }): Promise<BackupRoom> {
+  refuseHomeInBackups(home, backups);
+  const size = await measureHome(home, foldersAt(backups));
+  const { bavail, bsize } = statfsSync(nearestFolder(backups));
+  return { ...size, needed: size.archiveBytes + MARGIN, available: bavail * bsize };
+}
+
+/** Removes what backups left behind whose processes were killed, and returns the paths. */
+export function sweepUnfinishedBackups(backups: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(backups);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  }
+  return names.flatMap((name) => sweepTemporaries(join(backups, name)));
+}
+
+function pathAt(folder: string, at: Instant): string {
+  return join(folder, `backup-${formatStamp(at)}-preupgrade.tar.gz`);
+}
+
+function* pathsFrom(folder: string, at: Instant): Generator<string> {
+  for (let instant = at; ; instant += MILLISECOND) yield pathAt(folder, instant);
+}
+
+/** The folder of one upgrade is nymvisor's, so it is closed even if it was there before; those above it may not be. */
+function makePrivateFolder(folder: string): void {
+  makeFolderDurably(folder, { mode: FOLDER_MODE });
+  const stat = lstatSync(folder);
+  if (stat.isDirectory() && (stat.mode & 0o7777) !== FOLDER_MODE) chmodSync(folder, FOLDER_MODE);
+}
+
+/** Then everything in the home would be a backup, and nothing would be saved. */
+function refuseHomeInBackups(home: string, backups: string): void {
+  if (identifyFolder(home) === undefined || identifyFolder(backups) === undefined) return;
+  if (!isWithin(realpathSync(home), realpathSync(backups))) return;
+  throw new NymvisorError({
+    what: "the daemon's home lies in the folder for its backups",
+    why: `the home is ${home}, the folder ${backups}`,
+    next: "set backup_data_directory (DAEMON_BACKUP_DATA_DIRECTORY) to a folder that does not hold the home",
+  });
+}
+
+function foldersAt(...paths: string[]): FolderIdentity[] {
+  return paths.map(identifyFolder).filter((folder) => folder !== undefined);
+}
+
+/** The folder itself, or the first one above it that exists. */
+function nearestFolder(path: string): string {
+  return identifyFolder(path) !== undefined || dirname(path) === path ? path : nearestFolder(dirname(path));
+}
+
+function interrupted(home: string, signal: AbortSignal): NymvisorError {
+  return new NymvisorError({
+    what: `the backup of ${home} was stopped before it was complete`,
+    why: reasonOf(signal.reason),
+    next: "nothing of it was kept; it is made again when the upgrade is",
+    cause: signal.reason,
+  });
+}

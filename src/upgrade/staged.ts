@@ -1,0 +1,99 @@
+import { createReadStream, statSync } from "node:fs";
+import { z } from "zod";
+import { type BuildInfo, buildInfoSchema } from "../model/build-info.ts";
+import { errorCode, NymvisorError } from "../model/errors.ts";
+import type { BuildLayout } from "../model/paths.ts";
+import { readDocument, writeDocument } from "../system/documents.ts";
+
+/**
+ * `staged.json`: the note "this binary is whole, verified, executable, and says this of itself". It is written last, so
+ * that a binary without it counts for nothing but a file that is there, and it names the very file it speaks of, so that
+ * a binary that was exchanged afterwards is noticed without reading it.
+ */
+const stagedSchema = z.object({
+  sha256: z.string(),
+  size: z.number(),
+  /** inode, mtime and ctime in nanoseconds: see {@link identityOf}. */
+  identity: z.string(),
+  /** Downloaded by nymvisor and checked against the announcement, or brought by a person. */
+  origin: z.enum(["downloaded", "local"]),
+  /** Where it was downloaded from. */
+  url: z.string().nullable().default(null),
+  buildInfo: buildInfoSchema.nullable(),
+  /** Why it must not run although it is whole, or null: then it is staged and verified. */
+  refused: z.string().nullable(),
+});
+
+/** What is known of a binary that lies where an upgrade's binary belongs. */
+export type BinaryNote = z.infer<typeof stagedSchema>;
+
+/** A binary that may be switched to. */
+export type Staged = BinaryNote & { buildInfo: BuildInfo; refused: null };
+
+/**
+ * Tells a file from every other and from itself after a change: any write, chmod or rename moves the ctime, which no
+ * program can set (inode(7)).
+ */
+export function identityOf(path: string): { identity: string; size: number; mode: number } {
+  const { ino, size, mtimeNs, ctimeNs, mode } = statSync(path, { bigint: true });
+  return { identity: `${ino}:${mtimeNs}:${ctimeNs}`, size: Number(size), mode: Number(mode) };
+}
+
+/** The note, if there is one and the binary is still the one it speaks of. */
+export function readNote(build: BuildLayout): BinaryNote | undefined {
+  const found = readDocument(stagedSchema, build.staged);
+  if (found.state !== "found") return undefined;
+  try {
+    const { identity, size } = identityOf(build.binary);
+    return identity === found.value.identity && size === found.value.size ? found.value : undefined;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** The note of a binary that may be switched to. */
+export function readStaged(build: BuildLayout): Staged | undefined {
+  const note = readNote(build);
+  if (note === undefined || note.refused !== null || note.buildInfo === null) return undefined;
+  return { ...note, buildInfo: note.buildInfo, refused: null };
+}
+
+/** Notes what lies at `build.binary` now. Durable when it returns. */
+export function writeNote(build: BuildLayout, note: Omit<BinaryNote, "identity" | "size">): void {
+  const { identity, size } = identityOf(build.binary);
+  writeDocument(stagedSchema, build.staged, { ...note, identity, size });
+}
+
+/** Hashes a file without holding the event loop or more than a few buffers of it. */
+export async function hashFile(path: string, algorithm: "sha256" | "sha512", signal?: AbortSignal): Promise<string> {
+  const hasher = new Bun.CryptoHasher(algorithm);
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    signal?.throwIfAborted();
+    hasher.update(chunk as Uint8Array);
+  }
+  return hasher.digest("hex");
+}
+
+/**
+ * Reads the binary once more and compares it with its note: the last look before it is switched to.
+ * @throws {NymvisorError} if it is another file, or has other bytes.
+ */
+export async function verifyStaged(build: BuildLayout, signal?: AbortSignal): Promise<Staged> {
+  const staged = readStaged(build);
+  if (staged === undefined || (await hashFile(build.binary, "sha256", signal)) !== staged.sha256) throw changed(build);
+  return staged;
+}
+
+/** That the binary is still the file that {@link verifyStaged} has read. @throws {NymvisorError} if not. */
+export function confirmUnchanged(build: BuildLayout, staged: Staged): void {
+  if (identityOf(build.binary).identity !== staged.identity) throw changed(build);
+}
+
+function changed(build: BuildLayout): NymvisorError {
+  return new NymvisorError({
+    what: `the binary of ${build.name} is not the one that was verified`,
+    why: `${build.binary} was changed or removed since`,
+    next: "it will be staged again by itself",
+  });
+}

@@ -1,0 +1,254 @@
+import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { BuildInfo } from "../model/build-info.ts";
+import type { Plan, UpgradeInfo, VersionRecord } from "../model/documents.ts";
+import { NymvisorError } from "../model/errors.ts";
+import type { Emit } from "../model/events.ts";
+import { formatStamp } from "../model/instant.ts";
+import { objectionToUpgradeName, printable } from "../model/names.ts";
+import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
+import { compareVersions } from "../model/version.ts";
+import { type Agreement, judgeAgreement } from "../policy/agreement.ts";
+import { recoveryAction } from "../policy/recovery.ts";
+import type { Clock } from "../system/clock.ts";
+import { replaceLinkDurably, setAside, sweepTemporaries } from "../system/durable.ts";
+import { sweepUnfinishedBackups } from "./backup.ts";
+import { readCurrent, switchCurrent } from "./current.ts";
+import { readJournal, removeJournal } from "./journal.ts";
+import {
+  inOrder,
+  readHistory,
+  readPlan,
+  readUpgradeInfo,
+  readVersionRecord,
+  writePlan,
+  writeUpgradeInfo,
+  writeVersionRecord,
+} from "./shared-documents.ts";
+import { record } from "./transaction.ts";
+
+/** What a start of `run` needs to look at and put in order. */
+export interface StockContext {
+  layout: Layout;
+  clock: Clock;
+  emit: Emit;
+}
+
+/**
+ * Puts in order what a crash, a full disk, another program or a person's editor left behind, before anything is started.
+ * Where `current` points decides; everything else is written to agree with it. What cannot be used is kept under another
+ * name. The caller holds `upgrade.lock`; doing it twice changes nothing the second time.
+ * @throws {NymvisorError} where only a person can tell what is meant.
+ */
+export function takeStock(context: StockContext): void {
+  sweep(context);
+  adoptVersionRecord(context);
+  const current = settleCurrent(context);
+  settleJournal(context, current);
+  settlePlan(context, current);
+}
+
+function sweep({ layout, emit }: StockContext): void {
+  const builds = [layout.genesis, ...subfolders(layout.upgrades)];
+  const folders = [
+    layout.upgradeData,
+    layout.instanceData,
+    layout.homeNymvisor,
+    ...builds,
+    ...builds.map((folder) => join(folder, "bin")),
+  ];
+  const swept = [...folders.flatMap(sweepTemporaries), ...sweepUnfinishedBackups(layout.backups)];
+  for (const path of swept) emit({ type: "sweep.removed", path });
+}
+
+function subfolders(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && objectionToUpgradeName(entry.name) === undefined)
+    .map((entry) => join(folder, entry.name));
+}
+
+/** The record under the Rust program's name becomes ours, and its name a link, so that both programs find it. */
+function adoptVersionRecord({ layout, clock, emit }: StockContext): void {
+  const found = readVersionRecord(layout);
+  const rust = lstatSync(layout.rustVersionRecord, { throwIfNoEntry: false });
+  if (found.state === "found") {
+    if (!existsSync(layout.versionRecord)) writeVersionRecord(layout, found.value);
+  } else if (found.state === "unusable") {
+    const path = existsSync(layout.versionRecord) ? layout.versionRecord : layout.rustVersionRecord;
+    const kept = setAside(path, formatStamp(clock.wall()));
+    emit({ type: "document.set-aside", path, kept, reason: found.reason });
+  }
+  if (rust?.isSymbolicLink() || !existsSync(layout.versionRecord)) return;
+  replaceLinkDurably(layout.rustVersionRecord, "current-version-info.json");
+}
+
+/** Where `current` points; a link that is gone is made again from what this home was last run with. */
+function settleCurrent({ layout, emit }: StockContext): string {
+  const current = readCurrent(layout);
+  if (current !== undefined) {
+    const { binary } = buildLayout(layout, current);
+    if (existsSync(binary)) return current;
+    throw new NymvisorError({
+      what: `current points to ${printable(current)}, and there is no binary`,
+      why: `${binary} is missing`,
+      next: `put the binary back there, or point current to a build that is whole: ls ${layout.genesis}/bin ${layout.upgrades}/*/bin`,
+    });
+  }
+  const record = readVersionRecord(layout);
+  const plan = readPlan(layout);
+  const candidates = [
+    record.state === "found" ? record.value.name : undefined,
+    plan.state === "found" ? plan.value.current.name : undefined,
+    "genesis",
+  ];
+  for (const name of candidates) {
+    if (name === undefined || (name !== "genesis" && objectionToUpgradeName(name) !== undefined)) continue;
+    const build = buildLayout(layout, name);
+    if (!existsSync(build.binary)) continue;
+    switchCurrent(layout, build);
+    emit({ type: "document.rebuilt", path: layout.current, from: `${build.folder}` });
+    return name;
+  }
+  throw new NymvisorError({
+    what: `there is nothing to run in ${layout.upgradeData}`,
+    why: "neither current nor genesis is there",
+    next: "nymvisor init --daemon-home DIR <DAEMON_BINARY>",
+  });
+}
+
+function settleJournal({ layout, clock, emit }: StockContext, current: string): void {
+  const found = readJournal(layout);
+  if (found.state === "missing") return;
+  if (found.state === "unusable") {
+    const kept = setAside(layout.journal, formatStamp(clock.wall()));
+    emit({ type: "document.set-aside", path: layout.journal, kept, reason: found.reason });
+    return;
+  }
+  const journal = found.value;
+  if (recoveryAction(journal, current) === "finish") {
+    settlePlan({ layout, clock, emit }, current);
+    record({ layout, clock, emit }, journal);
+    emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "finished" });
+  } else {
+    removeJournal(layout);
+    emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "undone" });
+  }
+}
+
+function settlePlan({ layout, clock, emit }: StockContext, current: string): void {
+  const found = readPlan(layout);
+  if (found.state === "found") {
+    const plan = found.value;
+    if (plan.current.name === current) return;
+    // `current` was moved and the plan not written, or the Rust program wrote the plan and did not move `current`.
+    const info = describe(layout, current, plan);
+    if (info === undefined) return;
+    const waiting = plan.queuedUp.filter(({ name }) => name !== current);
+    const order = compareVersions(plan.current.version, info.version);
+    const unfinished = order !== undefined && order > 0 && !waiting.some(({ name }) => name === plan.current.name);
+    writePlan(layout, { ...plan, current: info, queuedUp: unfinished ? [...waiting, plan.current] : waiting });
+    emit({ type: "document.rebuilt", path: layout.plan, from: layout.current });
+    return;
+  }
+  if (found.state === "unusable") {
+    const kept = setAside(layout.plan, formatStamp(clock.wall()));
+    emit({ type: "document.set-aside", path: layout.plan, kept, reason: found.reason });
+  }
+  const info = describe(layout, current, undefined);
+  if (info === undefined) return;
+  writePlan(layout, { current: info, queuedUp: announcedAndNotDone(layout, info) });
+  emit({ type: "document.rebuilt", path: layout.plan, from: layout.upgradeData });
+}
+
+/** The information of a build, from its own file, the plan or the record of this home. */
+function describe(layout: Layout, name: string, plan: Plan | undefined): UpgradeInfo | undefined {
+  const own = readUpgradeInfo(buildLayout(layout, name));
+  if (own.state === "found") return own.value;
+  const queued = [plan?.current, ...(plan?.queuedUp ?? [])].find((info) => info?.name === name);
+  if (queued !== undefined) return queued;
+  const record = readVersionRecord(layout);
+  return record.state === "found" && record.value.name === name ? fromRecord(record.value) : undefined;
+}
+
+function fromRecord(record: VersionRecord): UpgradeInfo {
+  return describeBuild(record.name, record.binaryDetails, "put together from what this home was last run with");
+}
+
+/** The information of a build of which nothing but the binary's own word is known. */
+export function describeBuild(name: string, build: BuildInfo, notes: string): UpgradeInfo {
+  return {
+    manual: true,
+    name,
+    notes,
+    publishDate: null,
+    version: build.build_version,
+    platforms: {},
+    upgradeTime: 0n,
+    binaryDetails: build,
+  };
+}
+
+/** What the folders of the upgrades say was announced, is newer than what runs, and was never performed. */
+function announcedAndNotDone(layout: Layout, current: UpgradeInfo): UpgradeInfo[] {
+  const history = readHistory(layout);
+  const done = new Set(history.state === "found" ? history.value.history.map(({ info }) => info.name) : []);
+  const infos = subfolders(layout.upgrades).flatMap((folder) => {
+    const name = folder.slice(folder.lastIndexOf("/") + 1);
+    const found = readUpgradeInfo(buildLayout(layout, name));
+    return found.state === "found" && found.value.name === name ? [found.value] : [];
+  });
+  return inOrder(
+    infos.filter(
+      ({ name, version }) =>
+        !done.has(name) && name !== current.name && (compareVersions(version, current.version) ?? 1) > 0,
+    ),
+  );
+}
+
+export interface HomeState {
+  /** What `current` points to. */
+  current: BuildLayout;
+  info: UpgradeInfo;
+  buildInfo: BuildInfo;
+  agreement: Agreement;
+  record: VersionRecord | undefined;
+}
+
+/** Compares what the binary says of itself with the documents. The build information was asked for before. */
+export function compareSides({ layout, clock, emit }: StockContext, name: string, buildInfo: BuildInfo): HomeState {
+  const current = buildLayout(layout, name);
+  const found = readUpgradeInfo(current);
+  let info: UpgradeInfo;
+  if (found.state === "found") {
+    info = found.value;
+  } else {
+    const plan = readPlan(layout);
+    const planned = plan.state === "found" && plan.value.current.name === name ? plan.value.current : undefined;
+    info = planned ?? describeBuild(name, buildInfo, "put together from the binary's own build information");
+    if (found.state === "unusable") {
+      const kept = setAside(current.info, formatStamp(clock.wall()));
+      emit({ type: "document.set-aside", path: current.info, kept, reason: found.reason });
+    }
+    writeUpgradeInfo(current, info);
+    emit({ type: "document.rebuilt", path: current.info, from: planned === undefined ? current.binary : layout.plan });
+  }
+  const record = readVersionRecord(layout);
+  const history = readHistory(layout);
+  const recorded = record.state === "found" ? record.value : undefined;
+  const agreement = judgeAgreement({
+    current: { name, info, build: buildInfo },
+    record: recorded,
+    history: history.state === "found" ? history.value.history : [],
+  });
+  return { current, info, buildInfo, agreement, record: recorded };
+}
+
+/** The error for a start that only a person can allow. */
+export function disagreement(layout: Layout, agreement: Extract<Agreement, { state: "disagreed" }>): NymvisorError {
+  return new NymvisorError({
+    what: agreement.what,
+    why: agreement.sides,
+    next: `if what current points to is what this home shall run: mv ${layout.versionRecord} ${layout.versionRecord}.bad, and start again (the home is backed up first); else point it elsewhere: ln -sfn upgrades/NAME ${layout.current}`,
+  });
+}

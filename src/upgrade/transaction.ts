@@ -1,0 +1,248 @@
+import type { ChildEnvironment } from "../daemon/spawn.ts";
+import type { BuildInfo } from "../model/build-info.ts";
+import type { UpgradeInfo } from "../model/documents.ts";
+import { fromMilliseconds } from "../model/duration.ts";
+import { NymvisorError, reasonOf } from "../model/errors.ts";
+import type { Emit } from "../model/events.ts";
+import { formatStamp } from "../model/instant.ts";
+import { printable } from "../model/names.ts";
+import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
+import type { Configuration } from "../model/settings.ts";
+import { fingerprintOf } from "../policy/incoming.ts";
+import { isDecided } from "../policy/recovery.ts";
+import type { Target, UpgradeResult } from "../policy/run-state.ts";
+import type { Clock } from "../system/clock.ts";
+import { makeFolderDurably } from "../system/durable.ts";
+import { withLock } from "../system/lock.ts";
+import { backUp, checkBackupRoom } from "./backup.ts";
+import { buildInfoOf } from "./build-information.ts";
+import { readCurrent, switchCurrent } from "./current.ts";
+import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
+import { appendHistory, readUpgradeInfo, requirePlan, writePlan, writeVersionRecord } from "./shared-documents.ts";
+import { confirmUnchanged, type Staged, verifyStaged } from "./staged.ts";
+
+/**
+ * An upgrade, from the last look before the stop to the last document after the switch.
+ *
+ * | step       | done                                      | on disk after it                  | interrupted here: next run |
+ * |------------|-------------------------------------------|-----------------------------------|----------------------------|
+ * | prepare    | entry, binary, room looked at again       | nothing new                       | nothing to do              |
+ * | stopping   | the daemon is stopped                     | journal                           | forgets the journal        |
+ * | backing-up | the home is archived                      | journal, perhaps an archive       | forgets the journal        |
+ * | switching  | under the lock: `current` is moved        | journal, archive, perhaps `current` | looks at `current`       |
+ * | recording  | version record, plan, history             | journal, some of the three        | writes all three again     |
+ * | done       | the journal is removed                    | no journal                        | nothing to do              |
+ *
+ * Where `current` stays as it was the entry is still in the plan, so the upgrade is still to come.
+ */
+export interface TransactionContext {
+  layout: Layout;
+  configuration: Configuration;
+  clock: Clock;
+  emit: Emit;
+  environment: ChildEnvironment;
+  /** Stops the daemon, if one runs; settles when it is gone. False: none ran. */
+  stopDaemon(why: string): Promise<boolean>;
+  /** Aborted when the attempt is to be given up; the switch itself is never interrupted. */
+  signal: AbortSignal;
+}
+
+/** The entry was taken out of the plan, or changed, while its upgrade was under way. */
+class Withdrawn extends NymvisorError {
+  override name = "Withdrawn";
+}
+
+/** Performs one upgrade, or brings the home after `current`. Never throws. */
+export async function perform(context: TransactionContext, target: Target): Promise<UpgradeResult> {
+  let stopped = false;
+  try {
+    const prepared =
+      target.kind === "upgrade" ? await prepareUpgrade(context, target.name) : await prepareForward(context);
+    await checkRoom(context);
+    context.signal.throwIfAborted();
+    let journal = begin(context, target, prepared);
+    stopped = await context.stopDaemon(`upgrade to ${printable(prepared.info.name)}`);
+    const stoppedAt = context.clock.monotonic();
+    journal = await saveHome(context, journal);
+    context.signal.throwIfAborted();
+    journal = { ...journal, state: "switching", performedAt: context.clock.wall() };
+    writeJournal(context.layout, journal);
+    const manual = await withLock(context.layout.upgradeLock, `upgrade to ${printable(journal.to.name)}`, () => {
+      const info = target.kind === "upgrade" ? takeSwitch(context, journal, prepared) : prepared.info;
+      record(context, { ...journal, state: "recording", to: info });
+      return target.kind === "upgrade" ? personNeeded(context.layout, info) : null;
+    });
+    const downtime = stopped ? context.clock.monotonic() - stoppedAt : null;
+    context.emit({ type: "upgrade.done", name: prepared.info.name, version: prepared.info.version, downtime });
+    return { outcome: "done", manual, unrecorded: null };
+  } catch (error) {
+    return giveUp(context, error, stopped);
+  }
+}
+
+type PersonNeeded = Extract<UpgradeResult, { outcome: "done" }>["manual"];
+
+function personNeeded(layout: Layout, { manual, version, notes, name }: UpgradeInfo): PersonNeeded {
+  return manual ? { version, notes, source: buildLayout(layout, name).info } : null;
+}
+
+interface Prepared {
+  from: string;
+  info: UpgradeInfo;
+  build: BuildLayout;
+  buildInfo: BuildInfo;
+  staged: Staged | null;
+}
+
+async function prepareUpgrade({ layout, signal }: TransactionContext, name: string): Promise<Prepared> {
+  const build = buildLayout(layout, name);
+  const info = requirePlan(layout).queuedUp.find((entry) => entry.name === name);
+  if (info === undefined) throw withdrawn(name);
+  const staged = await verifyStaged(build, signal);
+  return { from: requireCurrent(layout), info, build, buildInfo: staged.buildInfo, staged };
+}
+
+async function prepareForward({ layout, environment, signal }: TransactionContext): Promise<Prepared> {
+  const name = requireCurrent(layout);
+  const build = buildLayout(layout, name);
+  const found = readUpgradeInfo(build);
+  if (found.state !== "found") {
+    throw new NymvisorError({
+      what: `nothing tells what ${printable(name)} is`,
+      why: `${build.info} is ${found.state}`,
+    });
+  }
+  const buildInfo = await buildInfoOf(build, environment, signal);
+  return { from: name, info: found.value, build, buildInfo, staged: null };
+}
+
+function requireCurrent(layout: Layout): string {
+  const current = readCurrent(layout);
+  if (current !== undefined) return current;
+  throw new NymvisorError({ what: `${layout.current} is gone`, next: "nymvisor run puts it back when it starts" });
+}
+
+function withdrawn(name: string): Withdrawn {
+  return new Withdrawn({ what: `${printable(name)} is no longer in the plan as it was` });
+}
+
+async function checkRoom({ layout, configuration }: TransactionContext): Promise<void> {
+  if (configuration.daemon.unsafe_skip_backup) return;
+  const room = await checkBackupRoom({ home: layout.home, backups: layout.backups });
+  if (room.needed <= room.available) return;
+  throw new NymvisorError({
+    what: "there is no room for the backup",
+    why: `it may need ${room.needed} bytes, and ${layout.backups} has ${room.available}`,
+    next: `make room there: df -h ${layout.backups}`,
+  });
+}
+
+function begin({ layout, clock, emit }: TransactionContext, target: Target, prepared: Prepared): Journal {
+  const { from, info, buildInfo } = prepared;
+  makeFolderDurably(layout.instanceData);
+  const journal: Journal = {
+    state: "stopping",
+    kind: target.kind,
+    from,
+    to: info,
+    build: buildInfo,
+    backup: null,
+    startedAt: clock.wall(),
+    performedAt: null,
+  };
+  writeJournal(layout, journal);
+  emit({ type: "upgrade.started", name: info.name, version: info.version, from });
+  return journal;
+}
+
+/** The home, archived and durable; or, where the operator wants none, the note that there is none. */
+export async function saveHome(
+  context: Pick<TransactionContext, "layout" | "configuration" | "clock" | "emit" | "signal">,
+  journal: Journal,
+): Promise<Journal> {
+  const { layout, configuration, clock, emit, signal } = context;
+  const { name } = journal.to;
+  if (configuration.daemon.unsafe_skip_backup) {
+    emit({ type: "backup.skipped", name });
+    return journal;
+  }
+  const saving: Journal = { ...journal, state: "backing-up" };
+  writeJournal(layout, saving);
+  emit({ type: "backup.started", name, path: layout.backups });
+  const began = performance.now();
+  const backup = await backUp({
+    home: layout.home,
+    backups: layout.backups,
+    name,
+    at: clock.wall(),
+    signal,
+    onProgress: (done, total) => emit({ type: "progress", task: "backup", name, done, total }),
+  });
+  for (const { path, kind } of backup.leftOut) emit({ type: "backup.left-out", path, kind });
+  emit({
+    type: "backup.done",
+    name,
+    path: backup.path,
+    bytes: backup.bytes,
+    took: fromMilliseconds(performance.now() - began),
+  });
+  return { ...saving, backup: backup.path };
+}
+
+/** Under the lock: the entry as the plan has it now, and `current` moved to it. */
+function takeSwitch(
+  { layout, emit }: TransactionContext,
+  journal: Journal,
+  { build, info, staged }: Prepared,
+): UpgradeInfo {
+  const entry = requirePlan(layout).queuedUp.find(({ name }) => name === info.name);
+  if (entry === undefined || fingerprintOf(entry) !== fingerprintOf(info)) throw withdrawn(info.name);
+  if (staged !== null) confirmUnchanged(build, staged);
+  switchCurrent(layout, build);
+  emit({ type: "upgrade.switched", name: info.name, version: journal.to.version });
+  return entry;
+}
+
+/**
+ * Writes what follows from a switch that has happened, and ends the transaction. It may be repeated any number of times,
+ * and the caller holds `upgrade.lock`.
+ */
+export function record(
+  { layout, clock, emit }: Pick<TransactionContext, "layout" | "clock" | "emit">,
+  journal: Journal,
+): void {
+  const { to, build, kind } = journal;
+  const performedAt = journal.performedAt ?? clock.wall();
+  writeJournal(layout, { ...journal, performedAt });
+  writeVersionRecord(layout, { name: to.name, version: to.version, upgradeTime: performedAt, binaryDetails: build });
+  if (kind === "upgrade") {
+    const plan = requirePlan(layout);
+    writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
+    const kept = appendHistory(layout, { performedAt, info: to }, formatStamp(clock.wall()));
+    if (kept !== undefined)
+      emit({ type: "document.set-aside", path: layout.history, kept, reason: "it could not be read" });
+  }
+  removeJournal(layout);
+}
+
+/** Decides how an attempt that did not come to its end has ended: by where `current` points, as after a crash. */
+function giveUp({ layout, signal }: TransactionContext, error: unknown, stopped: boolean): UpgradeResult {
+  try {
+    const found = readJournal(layout);
+    if (found.state === "found" && isDecided(found.value, readCurrent(layout))) {
+      const { kind, to } = found.value;
+      return {
+        outcome: "done",
+        manual: kind === "upgrade" ? personNeeded(layout, to) : null,
+        unrecorded: reasonOf(error),
+      };
+    }
+    removeJournal(layout);
+  } catch (problem) {
+    // The journal stays then; it is looked at again when nymvisor starts the next time.
+    return { outcome: "failed", reason: `${reasonOf(error)}; moreover ${reasonOf(problem)}`, stopped };
+  }
+  if (error instanceof Withdrawn) return { outcome: "given-up", reason: error.message, stopped };
+  if (signal.aborted) return { outcome: "given-up", reason: reasonOf(signal.reason), stopped };
+  return { outcome: "failed", reason: reasonOf(error), stopped };
+}
