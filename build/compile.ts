@@ -102,9 +102,8 @@ async function bunBuild(compilation: Compilation, outfile: string): Promise<void
   throw new NymvisorError({
     what: `building ${basename(compilation.outfile)} from ${compilation.entry} failed`,
     why: `bun build ended with ${exitCode}\n${`${output}${errors}`.trim()}`,
-    next:
-      compilation.runtime === undefined
-        ? undefined
-        : `if it could not fetch ${compilation.runtime}: it comes from the npm registry, once; see that this machine reaches it`,
+    next: /Failed to download/.test(errors)
+      ? "let this machine reach the npm registry: the runtime of another machine is fetched from there, once"
+      : undefined,
   });
 }

@@ -1,9 +1,10 @@
 import type { ParsedArgs } from "citty";
 import { parseDuration } from "../model/duration.ts";
-import { NymvisorError } from "../model/errors.ts";
 import { parseInstant } from "../model/instant.ts";
 import { objectionToUpgradeName, printable } from "../model/names.ts";
+import { renderUpgrade } from "../model/render-upgrade.ts";
 import type { AddUpgradeRequest, Due } from "../model/requests.ts";
+import { print } from "../system/print.ts";
 import type { Arguments } from "./argument.ts";
 import { declareCommand } from "./command.ts";
 import { daemonBinary, output } from "./flags.ts";
@@ -96,7 +97,10 @@ export const addUpgrade = declareCommand({
     next: [{ line: "nymvisor daemon-build-info", does: "See which build is the current one, before and after" }],
   },
   async run({ args, environment }) {
-    return queueUpgrade(addUpgradeRequest(args), environment);
+    const { addUpgrade } = await import("../run/add-upgrade.ts");
+    const entry = await addUpgrade(addUpgradeRequest(args), environment);
+    await print(renderUpgrade(entry, args.output));
+    return 0;
   },
 });
 
@@ -122,9 +126,4 @@ function dueOf(now: boolean, time: string | undefined, delay = USUAL_DELAY): Due
 function checkName(name: string): void {
   const objection = objectionToUpgradeName(name);
   if (objection !== undefined) throw new RangeError(`an upgrade cannot be called "${printable(name)}": ${objection}`);
-}
-
-// Replaced by the lead's action.
-async function queueUpgrade(request: AddUpgradeRequest, _environment: unknown): Promise<number> {
-  throw new NymvisorError({ what: `add-upgrade of ${request.name} is not wired` });
 }

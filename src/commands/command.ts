@@ -9,7 +9,7 @@ export interface Example {
 }
 
 /** What a person can read about a command besides its arguments. */
-export interface Manual {
+interface Manual {
   /** Two or three sentences above everything else. */
   about: string;
   /** Instead of the usage that the arguments yield. */
@@ -21,7 +21,7 @@ export interface Manual {
   next?: readonly Example[];
 }
 
-export interface Context<A extends Arguments> {
+interface Context<A extends Arguments> {
   args: ParsedArgs<A>;
   /** What was typed after the command's name, as far as the strict reader hands it on: for a transparent command. */
   words: readonly string[];

@@ -21,7 +21,13 @@ export const config = declareCommand({
   },
   async run({ args, environment }) {
     const { loadConfiguration } = await import("../run/load-configuration.ts");
-    const { configuration } = await loadConfiguration(environment);
+    const { configuration, events } = loadConfiguration(environment);
+    if (events.length > 0) {
+      const { createLog } = await import("../system/log.ts");
+      const log = createLog({ environment, disabled: configuration.nymvisor.disable_logs });
+      for (const event of events) log.emit(event);
+      log.close();
+    }
     await print(renderConfiguration(configuration, args.output));
   },
 });

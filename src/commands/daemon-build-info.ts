@@ -1,5 +1,5 @@
-import { NymvisorError } from "../model/errors.ts";
-import type { OutputFormat } from "../model/requests.ts";
+import { renderBuildInfo } from "../model/build-info.ts";
+import { print } from "../system/print.ts";
 import { declareCommand } from "./command.ts";
 import { output } from "./flags.ts";
 
@@ -16,11 +16,9 @@ export const daemonBuildInfo = declareCommand({
     ],
   },
   async run({ args, environment }) {
-    return showDaemonBuildInfo(args.output, environment);
+    const { daemonBuildInfo } = await import("../run/daemon-build-info.ts");
+    const info = await daemonBuildInfo(environment);
+    await print(args.output === "json" ? `${JSON.stringify(info)}\n` : renderBuildInfo(info));
+    return 0;
   },
 });
-
-// Replaced by the lead's action.
-async function showDaemonBuildInfo(output: OutputFormat, _environment: unknown): Promise<number> {
-  throw new NymvisorError({ what: `daemon-build-info as ${output} is not wired` });
-}

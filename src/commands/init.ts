@@ -1,7 +1,8 @@
 import type { ParsedArgs } from "citty";
-import { NymvisorError } from "../model/errors.ts";
+import { renderConfiguration } from "../model/render-configuration.ts";
 import type { InitRequest } from "../model/requests.ts";
 import { settings } from "../model/settings.ts";
+import { print } from "../system/print.ts";
 import type { Arguments } from "./argument.ts";
 import { declareCommand } from "./command.ts";
 import { daemonBinary, flagsOfSettings, output } from "./flags.ts";
@@ -48,7 +49,10 @@ export const init = declareCommand({
     ],
   },
   async run({ args, environment }) {
-    return initialise(initRequest(args), environment);
+    const { initialise } = await import("../run/initialise.ts");
+    const configuration = await initialise(initRequest(args), environment);
+    await print(renderConfiguration(configuration, args.output));
+    return 0;
   },
 });
 
@@ -57,9 +61,4 @@ export function initRequest(given: ParsedArgs<typeof args>): InitRequest {
   const flags = settings.flatMap(({ flag }) => (flag === undefined ? [] : [flag]));
   const entries = flags.flatMap((flag) => (given[flag] === undefined ? [] : [[flag, String(given[flag])] as const]));
   return { daemonBinary: given["daemon-binary"], settings: new Map(entries), output: given.output };
-}
-
-// Replaced by: import { initialise } from "../run/initialise.ts"
-async function initialise(request: InitRequest, _environment: unknown): Promise<number> {
-  throw new NymvisorError({ what: `init of ${request.daemonBinary} is not wired` });
 }

@@ -1,4 +1,3 @@
-import { NymvisorError } from "../model/errors.ts";
 import { declareCommand } from "./command.ts";
 
 export const run = declareCommand({
@@ -26,11 +25,7 @@ export const run = declareCommand({
     ],
   },
   async run({ words, environment }) {
-    return runNode(words, environment);
+    const { run } = await import("../run/run.ts");
+    return run(words, environment);
   },
 });
-
-// Replaced by the lead's action; its result is the exit status.
-async function runNode(words: readonly string[], _environment: unknown): Promise<number> {
-  throw new NymvisorError({ what: "run is not wired", why: JSON.stringify(words) });
-}

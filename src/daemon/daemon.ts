@@ -120,8 +120,9 @@ export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): 
     // Children of the daemon carry its variable too; they are the daemon's to stop, unless it is gone.
     const asked = new Set(leaders.length > 0 ? leaders : orphans);
     for (const orphan of orphans) {
+      if (!asked.has(orphan)) continue;
       emit({ type: "daemon.orphan-found", pid: orphan.process.pid });
-      if (asked.has(orphan) && !orphan.interrupted) sendTo(orphan.process.pid, "SIGINT");
+      if (!orphan.interrupted) sendTo(orphan.process.pid, "SIGINT");
     }
     const alive = () => orphans.filter(({ process }) => isAlive(process));
     while (alive().length > 0 && performance.now() < deadline) await Bun.sleep(ORPHAN_POLL_MS);

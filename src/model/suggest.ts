@@ -29,16 +29,9 @@ function bare(word: string): string {
 /** From 0 to 1: by spelling, by being a piece of the other, or by the parts between dashes that both have. */
 function likenessOf(word: string, candidate: string): number {
   if (word === "") return 0;
-  const spelling = likeSpelling(word, candidate);
+  const spelling = 1 - editDistance(word, candidate) / Math.max(word.length, candidate.length);
   const piece = word.length >= SHORTEST_PIECE && candidate.includes(word) ? CONTAINED : 0;
   return Math.max(spelling, piece, commonParts(word, candidate));
-}
-
-function likeSpelling(word: string, candidate: string): number {
-  const longer = Math.max(word.length, candidate.length);
-  // The distance is at least the difference in length, so very unlike lengths need no counting.
-  if (Math.min(word.length, candidate.length) <= longer * ALIKE_ENOUGH) return 0;
-  return 1 - editDistance(word, candidate) / longer;
 }
 
 /** Sørensen–Dice coefficient of the parts: `restart-on-failure` is much of `restart-daemon-on-failure`. */

@@ -57,7 +57,8 @@ export type Target = { kind: "upgrade"; name: string } | { kind: "forward"; name
 export type Resumable = { kind: "running"; since: bigint } | { kind: "restarting"; at: bigint };
 
 export type Phase =
-  | { kind: "starting" }
+  /** `upgrade`: what was switched to, and since when nothing runs, until that has been told. */
+  | { kind: "starting"; upgrade: { name: string; version: string; stoppedAt: bigint | null } | null }
   | Resumable
   /** `resume`: where the run goes on if the attempt ends without having touched the daemon. */
   | { kind: "upgrading"; target: Target; stopRequested: string | null; resume: Resumable }
@@ -102,6 +103,9 @@ export type UpgradeResult =
   /** Switched (or brought forward); the daemon is stopped. */
   | {
       outcome: "done";
+      version: string;
+      /** The monotonic moment at which the daemon had stopped; null if none ran. */
+      stoppedAt: bigint | null;
       /** Set if the upgrade asks for a person before the new build is started: what to read, and where it stands. */
       manual: { version: string; notes: string; source: string } | null;
       /** Why the documents that follow from the switch could not all be written yet, or null. */

@@ -52,6 +52,10 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
     case "started":
       // A stop that was asked for while the daemon was being started.
       if (state.phase.kind !== "starting") return state;
+      if (state.phase.upgrade !== null) {
+        const { name, version, stoppedAt } = state.phase.upgrade;
+        say({ type: "upgrade.done", name, version, downtime: stoppedAt === null ? null : now.monotonic - stoppedAt });
+      }
       return { ...state, phase: { kind: "running", since: now.monotonic } };
     case "start-failed":
       say({ type: "daemon.start-failed", reason: input.reason });
@@ -95,7 +99,7 @@ function advance(state: RunState, now: Moment, effects: Effect[]): RunState {
   }
   if (phase.kind === "restarting" && now.monotonic >= phase.at) {
     effects.push({ type: "start-daemon" });
-    return { ...staging, phase: { kind: "starting" } };
+    return { ...staging, phase: { kind: "starting", upgrade: null } };
   }
   return staging;
 }
@@ -221,25 +225,34 @@ function upgradeEnded(state: RunState, result: UpgradeResult, now: Moment, effec
   if (state.phase.kind !== "upgrading") return state;
   const { target, stopRequested, resume } = state.phase;
   const after = recordResult(state, target, result, now, say);
+  const ended = (why: string): RunState => {
+    if (result.outcome === "done") {
+      say({ type: "upgrade.done", name: target.name, version: result.version, downtime: null });
+    }
+    return end(after, 0, why, effects);
+  };
   if (stopRequested !== null) {
     const nothingRuns = result.outcome === "done" || result.stopped || resume.kind === "restarting";
-    if (nothingRuns) return end(after, 0, `it was asked to stop by ${stopRequested}`, effects);
+    if (nothingRuns) return ended(`it was asked to stop by ${stopRequested}`);
     effects.push({ type: "stop-daemon", why: stopRequested });
     return { ...after, phase: { kind: "stopping", signal: stopRequested } };
   }
   if (result.outcome === "done") {
     if (result.manual !== null) {
       say({ type: "upgrade.manual", name: target.name, ...result.manual });
-      return end(after, 0, "the upgrade asks for a person before the new version is started", effects);
+      return ended("the upgrade asks for a person before the new version is started");
     }
     if (!after.settings.restartAfterUpgrade && target.kind === "upgrade") {
-      return end(after, 0, "it was told not to start the daemon after an upgrade", effects);
+      return ended("it was told not to start the daemon after an upgrade");
     }
   } else if (!result.stopped) {
     return { ...after, phase: resume };
   }
   effects.push({ type: "start-daemon" });
-  return { ...after, phase: { kind: "starting" } };
+  const { name } = target;
+  const upgraded = result.outcome === "done" && target.kind === "upgrade";
+  const upgrade = upgraded ? { name, version: result.version, stoppedAt: result.stoppedAt } : null;
+  return { ...after, phase: { kind: "starting", upgrade } };
 }
 
 function recordResult(state: RunState, target: Target, result: UpgradeResult, now: Moment, say: Say): RunState {

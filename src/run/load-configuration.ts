@@ -1,11 +1,11 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { migrate } from "../model/config-migration.ts";
 import { type Resolved, resolveConfiguration } from "../model/configuration.ts";
-import { NymvisorError } from "../model/errors.ts";
+import { errorCode, NymvisorError } from "../model/errors.ts";
 import type { NymvisorEvent } from "../model/events.ts";
 import { settings } from "../model/settings.ts";
 import { type ConfigFile, readConfigFile, renderConfigFile } from "../system/config-file.ts";
-import { writeFileDurably } from "../system/durable.ts";
+import { explanation, writeFileDurably } from "../system/durable.ts";
 import type { Environment } from "../system/environment.ts";
 import { chooseConfigFile, INIT } from "./choose-config-file.ts";
 
@@ -69,21 +69,31 @@ function replaceFile(file: ConfigFile, from: number, to: number, environment: En
     writeFileDurably(file.path, renderConfigFile(configuration), { mode: CONFIG_MODE });
     return { type: "config.migrated", path: file.path, from, to, kept };
   } catch (error) {
-    if (!(error instanceof NymvisorError)) throw error;
+    if (!(error instanceof NymvisorError) && errorCode(error) === undefined) throw error;
     return {
       type: "warning",
       about: `${file.path} is of the older scheme ${from}, and stays so`,
-      reason: error.message,
+      reason: error instanceof NymvisorError ? error.message : explanation(error),
     };
   }
 }
 
 /** @returns where it is kept. What is there already is never overwritten, unless it is the same. */
-function keepOriginal({ path, text }: ConfigFile, scheme: number): string {
+function keepOriginal({ path, bytes }: ConfigFile, scheme: number): string {
   for (let attempt = 0; ; attempt += 1) {
     const kept = `${path}.v${scheme}.bak${attempt === 0 ? "" : `.${attempt}`}`;
-    if (!existsSync(kept)) writeFileDurably(kept, text, { mode: CONFIG_MODE });
-    else if (readConfigFile(kept)?.text !== text) continue;
+    if (!existsSync(kept)) writeFileDurably(kept, bytes, { mode: CONFIG_MODE });
+    else if (!holds(kept, bytes)) continue;
     return kept;
+  }
+}
+
+/** What cannot be read counts as something else: another name is found for what is to be kept. */
+function holds(path: string, bytes: Uint8Array): boolean {
+  try {
+    return readFileSync(path).equals(bytes);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return false;
   }
 }

@@ -12,7 +12,7 @@ const LARGEST_FILE = 1024 * 1024;
 
 export interface ConfigFile extends FileSource {
   /** As it stands on disk. */
-  text: string;
+  bytes: Uint8Array;
 }
 
 /**
@@ -20,12 +20,13 @@ export interface ConfigFile extends FileSource {
  * @throws {NymvisorError} if it cannot be read or is no TOML; it names the line.
  */
 export function readConfigFile(path: string): ConfigFile | undefined {
-  const text = readText(path);
-  if (text === undefined) return undefined;
+  const bytes = readBytes(path);
+  if (bytes === undefined) return undefined;
+  const text = decode(path, bytes);
   const lines = locateKeys(text);
   return {
     path,
-    text,
+    bytes,
     tables: parse(path, text),
     lineOf: (table, key) => lines.get(key === undefined ? table : `${table}.${key}`),
   };
@@ -48,30 +49,35 @@ export function renderConfigFile(configuration: Configuration, rows: readonly Se
   return `${lines.join("\n")}\n`;
 }
 
-function readText(path: string): string | undefined {
-  const refuse = (why: string, cause?: unknown) =>
-    new NymvisorError({
-      what: `the configuration ${path} cannot be read`,
-      why,
-      next: `look at it: ls -lL '${path}'`,
-      cause,
-    });
-  let bytes: Uint8Array;
+function refusal(path: string, why: string, cause?: unknown): NymvisorError {
+  return new NymvisorError({
+    what: `the configuration ${path} cannot be read`,
+    why,
+    next: `look at it: ls -lL '${path}'`,
+    cause,
+  });
+}
+
+function readBytes(path: string): Uint8Array | undefined {
   try {
     const found = statSync(path);
     // Reading a pipe or a device might never end.
-    if (!found.isFile()) throw refuse(found.isDirectory() ? "it is a folder" : "it is not a regular file");
-    if (found.size > LARGEST_FILE) throw refuse(`it is ${found.size} bytes long, which no configuration is`);
-    bytes = readFileSync(path);
+    if (!found.isFile()) throw refusal(path, found.isDirectory() ? "it is a folder" : "it is not a regular file");
+    if (found.size > LARGEST_FILE) throw refusal(path, `it is ${found.size} bytes long, which no configuration is`);
+    return readFileSync(path);
   } catch (error) {
     if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
     if (error instanceof NymvisorError) throw error;
-    throw refuse(explanation(error), error);
+    throw refusal(path, explanation(error), error);
   }
+}
+
+/** Without a byte order mark, if there is one. */
+function decode(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
-    throw refuse("it is not UTF-8 text", error);
+    throw refusal(path, "it is not UTF-8 text", error);
   }
 }
 

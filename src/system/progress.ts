@@ -53,13 +53,19 @@ export function drawnProgress({ draw, columns, now }: Screen): Progress {
 export function renderBar({ task, name, done, total }: ProgressEvent, columns: number): string {
   const width = Math.max(1, columns - 1);
   const label = `${task} ${printable(name)}`;
-  if (total === null || total <= 0) return Bun.sliceAnsi(`${label}  ${formatBytes(done)}`, 0, width);
+  if (total === null || total <= 0) return cut(`${label}  ${formatBytes(done)}`, width);
   const percents = `${String(percentage(done, total)).padStart(3)} %`;
   const amount = `${formatBytes(done)} of ${formatBytes(total)}`;
   const room = Math.min(WIDEST_BAR, width - Bun.stringWidth(`${label}  []  ${percents}  ${amount}`));
-  if (room < NARROWEST_BAR) return Bun.sliceAnsi(`${percents}  ${label}`, 0, width);
+  if (room < NARROWEST_BAR) return cut(`${percents}  ${label}`, width);
   const filled = Math.floor((room * percentage(done, total)) / 100);
   return `${label}  [${"#".repeat(filled)}${"-".repeat(room - filled)}]  ${percents}  ${amount}`;
+}
+
+function cut(text: string, width: number): string {
+  const sliced = Bun.sliceAnsi(text, 0, width);
+  // A character of two columns may stand across the edge.
+  return Bun.stringWidth(sliced) > width ? Bun.sliceAnsi(text, 0, width - 1) : sliced;
 }
 
 const STEP_PERCENTS = 10;

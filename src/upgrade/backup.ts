@@ -1,9 +1,9 @@
-import { chmodSync, lstatSync, readdirSync, realpathSync, statfsSync } from "node:fs";
+import { accessSync, chmodSync, constants, lstatSync, readdirSync, realpathSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { errorCode, NymvisorError, reasonOf } from "../model/errors.ts";
 import { formatStamp, type Instant } from "../model/instant.ts";
 import { isWithin } from "../model/paths.ts";
-import { makeFolderDurably, sweepTemporaries } from "../system/durable.ts";
+import { explanation, makeFolderDurably, sweepTemporaries } from "../system/durable.ts";
 import { ArchiveFile } from "./archive/archive-file.ts";
 import { type ArchivedTree, archiveTree } from "./archive/archive-tree.ts";
 import { GzipWriter } from "./archive/gzip-writer.ts";
@@ -85,12 +85,14 @@ export interface BackupRoom extends HomeSize {
 
 /**
  * What a backup made now would need, and what there is. It is asked while the daemon runs.
- * @throws {NymvisorError} when the home holds something that cannot be read.
+ * @throws {NymvisorError} when the home holds something that cannot be read, and when backups cannot be written there.
  */
 export async function checkBackupRoom({ home, backups }: { home: string; backups: string }): Promise<BackupRoom> {
   refuseHomeInBackups(home, backups);
   const size = await measureHome(home, foldersAt(backups));
-  const { bavail, bsize } = statfsSync(nearestFolder(backups));
+  const nearest = nearestFolder(backups);
+  requireWritable(nearest);
+  const { bavail, bsize } = statfsSync(nearest);
   return { ...size, needed: size.archiveBytes + MARGIN, available: bavail * bsize };
 }
 
@@ -139,6 +141,19 @@ function foldersAt(...paths: string[]): FolderIdentity[] {
 /** The folder itself, or the first one above it that exists. */
 function nearestFolder(path: string): string {
   return identifyFolder(path) !== undefined || dirname(path) === path ? path : nearestFolder(dirname(path));
+}
+
+function requireWritable(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new NymvisorError({
+      what: `the backup cannot be written to ${folder}`,
+      why: explanation(error),
+      next: `let the user that runs nymvisor write there: ls -ld '${folder}'`,
+      cause: error,
+    });
+  }
 }
 
 function interrupted(home: string, signal: AbortSignal): NymvisorError {

@@ -18,7 +18,14 @@ import { backUp, checkBackupRoom } from "./backup.ts";
 import { buildInfoOf } from "./build-information.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
-import { appendHistory, readUpgradeInfo, requirePlan, writePlan, writeVersionRecord } from "./shared-documents.ts";
+import {
+  appendHistory,
+  readUpgradeInfo,
+  readVersionRecord,
+  requirePlan,
+  writePlan,
+  writeVersionRecord,
+} from "./shared-documents.ts";
 import { confirmUnchanged, type Staged, verifyStaged } from "./staged.ts";
 
 /**
@@ -55,6 +62,7 @@ class Withdrawn extends NymvisorError {
 /** Performs one upgrade, or brings the home after `current`. Never throws. */
 export async function perform(context: TransactionContext, target: Target): Promise<UpgradeResult> {
   let stopped = false;
+  let stoppedAt: bigint | null = null;
   try {
     const prepared =
       target.kind === "upgrade" ? await prepareUpgrade(context, target.name) : await prepareForward(context);
@@ -62,7 +70,7 @@ export async function perform(context: TransactionContext, target: Target): Prom
     context.signal.throwIfAborted();
     let journal = begin(context, target, prepared);
     stopped = await context.stopDaemon(`upgrade to ${printable(prepared.info.name)}`);
-    const stoppedAt = context.clock.monotonic();
+    stoppedAt = stopped ? context.clock.monotonic() : null;
     journal = await saveHome(context, journal);
     context.signal.throwIfAborted();
     journal = { ...journal, state: "switching", performedAt: context.clock.wall() };
@@ -70,13 +78,12 @@ export async function perform(context: TransactionContext, target: Target): Prom
     const manual = await withLock(context.layout.upgradeLock, `upgrade to ${printable(journal.to.name)}`, () => {
       const info = target.kind === "upgrade" ? takeSwitch(context, journal, prepared) : prepared.info;
       record(context, { ...journal, state: "recording", to: info });
+      if (target.kind === "forward") context.emit({ type: "node.brought-forward", from: journal.from, to: info.name });
       return target.kind === "upgrade" ? personNeeded(context.layout, info) : null;
     });
-    const downtime = stopped ? context.clock.monotonic() - stoppedAt : null;
-    context.emit({ type: "upgrade.done", name: prepared.info.name, version: prepared.info.version, downtime });
-    return { outcome: "done", manual, unrecorded: null };
+    return { outcome: "done", version: prepared.info.version, stoppedAt, manual, unrecorded: null };
   } catch (error) {
-    return giveUp(context, error, stopped);
+    return giveUp(context, error, stopped, stoppedAt);
   }
 }
 
@@ -113,7 +120,9 @@ async function prepareForward({ layout, environment, signal }: TransactionContex
     });
   }
   const buildInfo = await buildInfoOf(build, environment, signal);
-  return { from: name, info: found.value, build, buildInfo, staged: null };
+  const record = readVersionRecord(layout);
+  const from = record.state === "found" ? record.value.name : "an unknown build";
+  return { from, info: found.value, build, buildInfo, staged: null };
 }
 
 function requireCurrent(layout: Layout): string {
@@ -226,13 +235,20 @@ export function record(
 }
 
 /** Decides how an attempt that did not come to its end has ended: by where `current` points, as after a crash. */
-function giveUp({ layout, signal }: TransactionContext, error: unknown, stopped: boolean): UpgradeResult {
+function giveUp(
+  { layout, signal }: TransactionContext,
+  error: unknown,
+  stopped: boolean,
+  stoppedAt: bigint | null,
+): UpgradeResult {
   try {
     const found = readJournal(layout);
     if (found.state === "found" && isDecided(found.value, readCurrent(layout))) {
       const { kind, to } = found.value;
       return {
         outcome: "done",
+        version: to.version,
+        stoppedAt,
         manual: kind === "upgrade" ? personNeeded(layout, to) : null,
         unrecorded: reasonOf(error),
       };

@@ -35,6 +35,7 @@ test.each([
 });
 
 test("a variable stands for what the file set before, else for what the environment holds", () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the file's syntax
   expect(parse("A=file\nB=$A/${HOME}\nC=\"$A\"\nD='$A'\nE=\\$A\nF=5$", { A: "environment", HOME: "/h" })).toEqual({
     A: "file",
     B: "file//h",
@@ -62,6 +63,7 @@ test.each([
   ["A=${B", 1, "is never closed"],
   ["A=1\nB=$NOT_SET", 2, "the variable NOT_SET is not set"],
   ["A=$constructor", 1, "the variable constructor is not set"],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the file's syntax
   ["A=${}", 1, "is not set"],
   ["A=a\0b", 1, "NUL"],
 ])("%j is malformed, and the error names line %d", (text, line, why) => {

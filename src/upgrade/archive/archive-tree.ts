@@ -3,6 +3,7 @@ import { errorCode } from "../../model/errors.ts";
 import { asBytePath, type BytePath, bytesOf } from "./byte-path.ts";
 import { readExtendedAttributes } from "./extended-attributes.ts";
 import type { GzipWriter } from "./gzip-writer.ts";
+import { extentsOf } from "./sparse-file.ts";
 import { END_OF_ARCHIVE, type ExtendedAttribute, padding, tarHeader } from "./tar-header.ts";
 import { cannotRead, type FileKind, type FolderIdentity, showPath, walkHome } from "./walk.ts";
 
@@ -118,7 +119,8 @@ class TreeArchiver {
       const size = Number(before.size);
       const attributes = attributesOf(path);
       await this.#out.write(tarHeader({ ...metadata(before), name, kind: "file", size, attributes }));
-      const missing = await this.#addContents(path, file, size);
+      const isSparse = before.blocks * 512n < before.size;
+      const missing = await this.#addContents(path, file, size, isSparse);
       await this.#out.writeZeros(missing + padding(size));
       const after = fstatSync(file, { bigint: true });
       if (missing > 0 || after.size < before.size) this.disturbed(path, "shrank");
@@ -132,23 +134,21 @@ class TreeArchiver {
   }
 
   /** @returns how many of the `size` bytes that the header promises are not there. */
-  async #addContents(path: BytePath, file: number, size: number): Promise<number> {
-    let left = size;
-    while (left > 0) {
-      this.#options.signal?.throwIfAborted();
-      const room = this.#out.room();
-      let count: number;
-      try {
-        count = readSync(file, room, 0, Math.min(left, room.length), null);
-      } catch (error) {
-        throw cannotRead(path, error);
+  async #addContents(path: BytePath, file: number, size: number, isSparse: boolean): Promise<number> {
+    let position = 0;
+    for (const { hole, end } of isSparse ? extentsOf(file, size) : [{ hole: false, end: size }]) {
+      while (position < end) {
+        this.#options.signal?.throwIfAborted();
+        const room = this.#out.room();
+        const part = room.subarray(0, end - position);
+        const count = hole ? part.fill(0).length : read(path, file, part, position);
+        if (count === 0) return size - position;
+        position += count;
+        await this.#out.filled(count);
+        this.#progress(count);
       }
-      if (count === 0) break;
-      left -= count;
-      await this.#out.filled(count);
-      this.#progress(count);
     }
-    return left;
+    return 0;
   }
 
   #progress(count: number): void {
@@ -162,6 +162,14 @@ class TreeArchiver {
     if (errorCode(error) !== "ENOENT") throw cannotRead(path, error);
     this.disturbed(path, "vanished");
     return false;
+  }
+}
+
+function read(path: BytePath, file: number, into: Uint8Array, position: number): number {
+  try {
+    return readSync(file, into, 0, into.length, position);
+  } catch (error) {
+    throw cannotRead(path, error);
   }
 }
 

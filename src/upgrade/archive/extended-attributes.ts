@@ -1,39 +1,30 @@
-import { dlopen, FFIType, read } from "bun:ffi";
 import { asBytePath, type BytePath, bytesOf } from "./byte-path.ts";
+import { errno, libc } from "./libc.ts";
 import type { ExtendedAttribute } from "./tar-header.ts";
-
-/** Extended attributes (xattr(7)): ACLs, capabilities, and what programs attach to files. Bun has no call for them. */
 
 /** XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h: the kernel never has more to say. */
 const MOST = 65_536;
 
-/** errno(3): the file, or the attribute, was removed meanwhile; the file system knows no attributes. */
+/** The file, or the attribute, was removed meanwhile; the file system knows no attributes. */
 const NONE: ReadonlySet<number> = new Set([2 /* ENOENT */, 61 /* ENODATA */, 95 /* ENOTSUP */]);
 
-function open() {
-  const { symbols } = dlopen("libc.so.6", {
-    llistxattr: { args: [FFIType.ptr, FFIType.ptr, FFIType.u64_fast], returns: FFIType.i64_fast },
-    lgetxattr: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr, FFIType.u64_fast], returns: FFIType.i64_fast },
-    __errno_location: { args: [], returns: FFIType.ptr },
-  });
-  return { symbols, list: Buffer.alloc(MOST), value: Buffer.alloc(MOST) };
-}
-
-let opened: ReturnType<typeof open> | undefined;
+let buffers: { names: Buffer; value: Buffer } | undefined;
 
 /**
- * The attributes of a file or a folder that this process may see; a link is not followed.
+ * The extended attributes (xattr(7): ACLs, capabilities, what programs attach) of a file or a folder, as far as this
+ * process may see them. A link is not followed.
  * @throws {Error} when they cannot be read for any other reason than that there are none.
  */
 export function readExtendedAttributes(path: BytePath): ExtendedAttribute[] {
-  opened ??= open();
-  const { symbols, list, value } = opened;
+  buffers ??= { names: Buffer.alloc(MOST), value: Buffer.alloc(MOST) };
+  const { names, value } = buffers;
+  const { llistxattr, lgetxattr } = libc();
   const cPath = terminated(path);
-  const listed = lengthOf(symbols.llistxattr(cPath, list, MOST), symbols.__errno_location);
+  const listed = lengthOf(llistxattr(cPath, names, MOST));
   if (listed === undefined || listed === 0) return [];
   const attributes: ExtendedAttribute[] = [];
-  for (const name of list.toString("latin1", 0, listed - 1).split("\0")) {
-    const size = lengthOf(symbols.lgetxattr(cPath, terminated(name), value, MOST), symbols.__errno_location);
+  for (const name of names.toString("latin1", 0, listed - 1).split("\0")) {
+    const size = lengthOf(lgetxattr(cPath, terminated(name), value, MOST));
     if (size === undefined) continue;
     attributes.push({ name: asBytePath(name), value: Uint8Array.from(value.subarray(0, size)) });
   }
@@ -45,10 +36,9 @@ function terminated(bytes: string): Buffer {
   return bytesOf(asBytePath(`${bytes}\0`));
 }
 
-function lengthOf(result: number | bigint, errnoLocation: () => Parameters<typeof read.i32>[0] | null) {
+function lengthOf(result: number | bigint): number | undefined {
   if (result >= 0) return Number(result);
-  const location = errnoLocation();
-  const errno = location === null ? 0 : read.i32(location);
-  if (NONE.has(errno)) return undefined;
-  throw new Error(`its extended attributes cannot be read (errno ${errno})`);
+  const code = errno();
+  if (NONE.has(code)) return undefined;
+  throw new Error(`its extended attributes cannot be read (errno ${code})`);
 }

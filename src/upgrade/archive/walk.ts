@@ -88,9 +88,12 @@ function kindOf(stat: BigIntStats): FileKind {
   return kind;
 }
 
-/** A path of a home in an error or a report: all of it, on one line. */
+/** More than any path has that a person made. */
+const LONGEST_SHOWN = 1024;
+
+/** A path of a home in an error or a report, on one line. */
 export function showPath(path: BytePath): string {
-  return printable(decodePath(path), Number.POSITIVE_INFINITY);
+  return printable(decodePath(path), LONGEST_SHOWN);
 }
 
 /** Why there is no backup: one that silently lacks a file would be worse than none. */
