@@ -30,8 +30,9 @@ export function judgeAnnouncement(
   const objection = objectionToUpgradeName(announced.name);
   if (objection !== undefined) return refuse(`it cannot be used as a name: ${objection}`);
   if (announced.name === plan.current.name) {
-    if (announced.version === running.build.build_version) return { action: "nothing" };
-    return refuse(`that name runs now as version ${running.build.build_version}; a release needs a name of its own`);
+    // Not the version that this home runs: it may still be behind `current`.
+    if (announced.version === plan.current.version) return { action: "nothing" };
+    return refuse(`that name runs now as version ${plan.current.version}; a release needs a name of its own`);
   }
   const order = compareVersions(announced.version, running.build.build_version);
   if (order === undefined && announced.version === "") return refuse("it has no version");

@@ -38,6 +38,7 @@ export function initialState(settings: RunSettings, plan: PlanView): RunState {
 }
 
 export function decide(before: RunState, input: RunInput, now: Moment): Decision {
+  if (before.phase.kind === "ended") return { state: before, effects: [] };
   const effects: Effect[] = [];
   const say = (event: NymvisorEvent) => effects.push({ type: "emit", event });
   const reacted = react(before, input, now, effects, say);
@@ -311,8 +312,14 @@ function afterExit(
       const why = signal === null ? `the daemon exited with ${exitCode}` : `the daemon was ended by ${signal}`;
       return afterFailure(state, ranFor, exitStatus(exitCode, signal), why, now, effects, say);
     }
+    case "upgrading": {
+      const { resume } = state.phase;
+      if (resume.kind !== "running") return state;
+      // It may be the attempt's own doing: what follows from it is decided when the attempt has ended.
+      const ended = { kind: "ended-meanwhile", since: resume.since, at: now.monotonic, exitCode, signal } as const;
+      return { ...state, phase: { ...state.phase, resume: ended } };
+    }
     default:
-      // While upgrading, the end of the daemon is part of the upgrade.
       return state;
   }
 }
@@ -330,7 +337,8 @@ function afterFailure(
   if (!restartOnFailure) return end(state, status, `${why}, and restarts are off`, effects);
   const failures = ranFor < startupPeriod ? state.failures + 1 : 1;
   if (failures >= maxStartupFailures) {
-    return end({ ...state, failures }, status, `${why}, ${failures} times in a row soon after its start`, effects);
+    const spent = `failures in a row: ${failures} of at most ${maxStartupFailures}`;
+    return end({ ...state, failures }, status, `${why}; ${spent}`, effects);
   }
   say({ type: "daemon.restart-scheduled", delay: failureRestartDelay, failures, most: maxStartupFailures });
   return { ...state, failures, phase: { kind: "restarting", at: now.monotonic + failureRestartDelay } };

@@ -17,6 +17,8 @@ export interface PollerContext {
   layout: Layout;
   configuration: Configuration;
   platform: string;
+  /** Where the proxies are named. */
+  environment: Readonly<Record<string, string>>;
   /** The build information of what runs now. */
   running(): BuildInfo;
   /** Whether an entry of that name was taken out of the plan by a person, and still reads as it did then. */
@@ -54,9 +56,9 @@ export class Poller {
   }
 
   private async pollOnce(): Promise<void> {
-    const { configuration, signal, emit } = this.context;
+    const { configuration, environment, signal, emit } = this.context;
     try {
-      const announcement = await askSources(configuration, signal);
+      const announcement = await askSources(configuration, { environment, signal });
       if (announcement !== null) await this.take(announcement);
       if (this.failing && announcement !== null) emit({ type: "poll.recovered", source: announcement.source });
       this.failing = false;

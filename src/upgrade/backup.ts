@@ -119,8 +119,11 @@ function* pathsFrom(folder: string, at: Instant): Generator<string> {
 /** The folder of one upgrade is nymvisor's, so it is closed even if it was there before; those above it may not be. */
 function makePrivateFolder(folder: string): void {
   makeFolderDurably(folder, { mode: FOLDER_MODE });
-  const stat = lstatSync(folder);
-  if (stat.isDirectory() && (stat.mode & 0o7777) !== FOLDER_MODE) chmodSync(folder, FOLDER_MODE);
+  try {
+    if (lstatSync(folder).isDirectory()) chmodSync(folder, FOLDER_MODE);
+  } catch (error) {
+    throw cannotWrite(folder, error);
+  }
 }
 
 /** Then everything in the home would be a backup, and nothing would be saved. */
@@ -147,13 +150,17 @@ function requireWritable(folder: string): void {
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new NymvisorError({
-      what: `the backup cannot be written to ${folder}`,
-      why: explanation(error),
-      next: `let the user that runs nymvisor write there: ls -ld '${folder}'`,
-      cause: error,
-    });
+    throw cannotWrite(folder, error);
   }
+}
+
+function cannotWrite(folder: string, error: unknown): NymvisorError {
+  return new NymvisorError({
+    what: `the backup cannot be written to ${folder}`,
+    why: explanation(error),
+    next: `let it belong to the user that runs nymvisor: ls -ld '${folder}'`,
+    cause: error,
+  });
 }
 
 function interrupted(home: string, signal: AbortSignal): NymvisorError {

@@ -123,6 +123,7 @@ async function download(request: StageRequest, build: BuildLayout, announced: An
     destination: build.binary,
     expected: announced.checksum,
     allowHttp: request.allowHttp,
+    environment: request.environment,
     signal,
     onProgress: (done, total) => emit({ type: "progress", task: "download", name: info.name, done, total }),
     onResume: (at) => emit({ type: "download.resumed", name: info.name, at }),

@@ -5,10 +5,18 @@ import type { Checksum } from "../policy/choose-binary.ts";
 /** Why a download that the server answered did not become a file. */
 export type DownloadFailure =
   | { kind: "busy"; file: string; lock: string; pid: number | undefined }
-  | { kind: "interrupted"; file: string; done: number; total: number | null; kept: boolean; reason: string; cause: unknown }
+  | {
+      kind: "interrupted";
+      file: string;
+      done: number;
+      total: number | null;
+      kept: boolean;
+      reason: string;
+      cause: unknown;
+    }
   | { kind: "length"; file: string; url: string; reason: string }
   | { kind: "space"; folder: string; needed: number; available: number }
-  | { kind: "disk"; path: string; full: boolean; done: number; kept: boolean; reason: string; cause: unknown }
+  | { kind: "disk"; path: string; isFull: boolean; done: number; kept: boolean; reason: string; cause: unknown }
   | { kind: "checksum"; file: string; url: string; expected: Checksum; actual: string; kept: string };
 
 /** A download that failed after the connection was made; what fails before is an `HttpError`. */
@@ -37,7 +45,9 @@ function compose(failure: DownloadFailure): { what: string; why: string; next?: 
       return {
         what: `the download of ${failure.file} stopped after ${formatBytes(failure.done)}${of}`,
         why: failure.reason,
-        next: failure.kept ? "the part is kept, and the next attempt goes on from there" : "try again",
+        next: failure.kept
+          ? "the part is kept, and the next attempt goes on from there if the server lets it"
+          : "try again",
       };
     }
     case "length":
@@ -53,7 +63,7 @@ function compose(failure: DownloadFailure): { what: string; why: string; next?: 
       return {
         what: `${failure.path} cannot be written after ${formatBytes(failure.done)}${kept}`,
         why: failure.reason,
-        ...(failure.full ? { next: `make room there: df -h ${failure.path}` } : {}),
+        ...(failure.isFull ? { next: `make room there: df -h ${failure.path}` } : {}),
       };
     }
     case "checksum":

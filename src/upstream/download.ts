@@ -9,7 +9,8 @@ import { tryLock } from "../system/lock.ts";
 import { DownloadError } from "./download-error.ts";
 import { type Answer, type RequestOptions, request } from "./http.ts";
 import { displayUrl, HttpError } from "./http-error.ts";
-import { type Origin, PartialFile, partialNames } from "./partial-file.ts";
+import { PartialFile, partialNames } from "./partial-file.ts";
+import { continues, rangeHeaders, wholeLength } from "./range.ts";
 
 /** The longest binary that is taken when its length was not announced. Nym's are a tenth of it. */
 export const LONGEST_BINARY = 2 * 1024 ** 3;
@@ -42,7 +43,7 @@ export interface Downloaded {
   size: number;
   /** Lower-case hex. */
   sha256: string;
-  /** In the algorithm that was expected. */
+  /** In the algorithm that was expected; else the same as `sha256`. */
   digest: string;
 }
 
@@ -56,46 +57,176 @@ export interface Downloaded {
  */
 export async function downloadBinary(options: DownloadRequest): Promise<Downloaded> {
   options.signal.throwIfAborted();
-  const { destination } = options;
-  const names = partialNames(destination);
-  const attempt = tryLock(names.lock, `downloading ${basename(destination)}`);
-  if (attempt.lock === null) {
-    throw new DownloadError({ kind: "busy", file: basename(destination), lock: names.lock, pid: attempt.holder?.pid });
-  }
+  const { destination, expected, signal } = options;
+  const file = basename(destination);
+  const { lock } = partialNames(destination);
+  const claim = tryLock(lock, `downloading ${file}`);
+  if (claim.lock === null) throw new DownloadError({ kind: "busy", file, lock, pid: claim.holder?.pid });
   try {
-    const partial = await PartialFile.open(destination, options.expected, options.signal);
+    const partial = await PartialFile.open(destination, expected, signal);
     try {
       return await complete(partial, options);
     } finally {
       await partial.close();
     }
   } finally {
-    attempt.lock.release();
+    claim.lock.release();
   }
 }
 
 async function complete(partial: PartialFile, options: DownloadRequest): Promise<Downloaded> {
-  const { expected, destination, url } = options;
-  while (!partial.isWhole) {
-    const answered = await fill(partial, options);
-    if (answered && (expected === null || partial.isWhole)) break;
-    // What an earlier download has left may be to blame: one more attempt, without it.
-    if (partial.resumed > 0) {
-      await partial.clear();
-      continue;
-    }
-    const { digest } = partial;
+  // An earlier download may have been ended between its last byte and its verification.
+  const isThere = partial.resumed > 0 && partial.mismatch === null;
+  if (!isThere) await fill(partial, options);
+  if (partial.resumed > 0 && partial.mismatch !== null) {
+    // What the earlier download left may be to blame.
+    await partial.clear();
+    await fill(partial, options);
+  }
+  const { mismatch, file } = partial;
+  if (mismatch !== null) {
     const kept = await partial.reject();
-    if (expected === null) throw new Error("only what is expected can be missed");
-    throw new DownloadError({
-      kind: "checksum",
-      file: basename(destination),
-      url: displayUrl(url),
-      expected,
-      actual: digest,
-      kept,
-    });
+    throw new DownloadError({ kind: "checksum", file, url: displayUrl(options.url), ...mismatch, kept });
   }
   const { length: size, sha256, digest } = partial;
-  return { path: await partial.release(), size, sha256, digest };
+  try {
+    return { path: await partial.handOver(), size, sha256, digest };
+  } catch (error) {
+    throw diskError(partial, partial.length, error);
+  }
+}
+
+/** Adds what is missing; the file has the announced length then. */
+async function fill(partial: PartialFile, options: DownloadRequest): Promise<void> {
+  try {
+    const answer = await ask(partial, options);
+    try {
+      await receive(answer, partial, options);
+    } finally {
+      answer.discard();
+    }
+  } catch (error) {
+    if (!partial.isWorthKeeping) await partial.remove();
+    throw error;
+  }
+}
+
+/** Asks for what is missing; for everything, with the part dropped, where that alone is not to be had. */
+async function ask(partial: PartialFile, options: DownloadRequest): Promise<Answer> {
+  if (partial.length > 0) {
+    const answer = await askForRest(partial, options);
+    if (answer !== null && continues(answer, partial, options.url)) {
+      options.onResume?.(partial.length);
+      return answer;
+    }
+    await partial.clear();
+    if (answer !== null && answer.status !== 206) return answer;
+    answer?.discard();
+  }
+  return send(options, {});
+}
+
+async function askForRest(partial: PartialFile, options: DownloadRequest): Promise<Answer | null> {
+  try {
+    return await send(options, rangeHeaders(partial, options.url));
+  } catch (error) {
+    // RFC 9110 section 15.5.17: the file is no longer than what is here, so it is another one.
+    if (error instanceof HttpError && error.status === 416) return null;
+    throw error;
+  }
+}
+
+function send(options: DownloadRequest, headers: Readonly<Record<string, string>>): Promise<Answer> {
+  return request(options.url, { ...options, headers: { "Accept-Encoding": "identity", ...headers } });
+}
+
+async function receive(answer: Answer, partial: PartialFile, options: DownloadRequest): Promise<void> {
+  const { maxBytes = LONGEST_BINARY, onProgress } = options;
+  const total = await admit(answer, partial, options);
+  const longest = total ?? maxBytes;
+  onProgress?.(partial.length, total);
+  try {
+    for await (const chunk of answer.body) {
+      if (partial.length + chunk.length > longest) {
+        throw await refuse(
+          partial,
+          options,
+          total === null ? tooLong(maxBytes) : `it goes on after its ${total} bytes`,
+        );
+      }
+      await store(chunk, answer, partial);
+      onProgress?.(partial.length, total);
+    }
+  } catch (error) {
+    if (!(error instanceof HttpError)) throw error;
+    throw interrupted(partial, total, error.why ?? error.what, error);
+  }
+  if (partial.length === 0) throw await refuse(partial, options, "it is empty");
+  if (total !== null && partial.length < total) {
+    throw interrupted(partial, total, "the answer ended before the length that was announced");
+  }
+}
+
+/**
+ * Refuses what cannot become the file before a byte of it is read, and notes what the bytes will be of.
+ * @returns the length of the whole file, if anybody announced it.
+ */
+async function admit(answer: Answer, partial: PartialFile, options: DownloadRequest): Promise<number | null> {
+  const { announcedLength, maxBytes = LONGEST_BINARY } = options;
+  const { headers } = answer;
+  const encoding = headers.get("content-encoding") ?? "identity";
+  if (encoding !== "identity" && encoding !== "") {
+    throw answer.failure("content", `it is encoded as ${printable(encoding, 40)}, which was not asked for`);
+  }
+  const length = wholeLength(answer);
+  if (length === 0) throw await refuse(partial, options, "it is empty");
+  if (length !== null && announcedLength !== undefined && length !== announcedLength) {
+    throw await refuse(partial, options, `it is ${length} bytes long, and ${announcedLength} were announced`);
+  }
+  const total = length ?? announcedLength ?? null;
+  if (total !== null && total > maxBytes) throw await refuse(partial, options, tooLong(maxBytes));
+  if (total !== null) await requireRoom(total - partial.length, options);
+  partial.note({ url: options.url, etag: headers.get("etag"), lastModified: headers.get("last-modified"), total });
+  return total;
+}
+
+async function requireRoom(needed: number, { destination, freeSpace = availableBytes }: DownloadRequest) {
+  const folder = dirname(destination);
+  const available = await freeSpace(folder);
+  if (available < needed) throw new DownloadError({ kind: "space", folder, needed, available });
+}
+
+async function availableBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+async function store(chunk: Uint8Array, { status, headers }: Answer, partial: PartialFile): Promise<void> {
+  try {
+    await partial.append(chunk);
+  } catch (error) {
+    const done = partial.length;
+    // A part that cannot be gone on with would only take the room that is missing.
+    if (status !== 206 && headers.get("accept-ranges") !== "bytes") await partial.clear();
+    throw diskError(partial, done, error);
+  }
+}
+
+function diskError({ path, isWorthKeeping: kept }: PartialFile, done: number, cause: unknown): DownloadError {
+  const isFull = ["ENOSPC", "EDQUOT"].includes(errorCode(cause) ?? "");
+  return new DownloadError({ kind: "disk", path, isFull, done, kept, reason: explanation(cause), cause });
+}
+
+function interrupted(partial: PartialFile, total: number | null, reason: string, cause?: unknown): DownloadError {
+  const { file, length: done, isWorthKeeping: kept } = partial;
+  return new DownloadError({ kind: "interrupted", file, done, total, kept, reason, cause });
+}
+
+async function refuse(partial: PartialFile, { url }: DownloadRequest, reason: string): Promise<DownloadError> {
+  await partial.clear();
+  return new DownloadError({ kind: "length", file: partial.file, url: displayUrl(url), reason });
+}
+
+function tooLong(maxBytes: number): string {
+  return `it is longer than ${formatBytes(maxBytes)}, the most that is taken`;
 }

@@ -58,7 +58,7 @@ export class PartialFile {
     private readonly names: PartialNames,
     private readonly destination: string,
     private readonly expected: Checksum | null,
-    private readonly file: FileHandle,
+    private readonly handle: FileHandle,
   ) {}
 
   /** Opens the part of an earlier download, read and hashed again, or an empty one. */
@@ -78,6 +78,11 @@ export class PartialFile {
 
   get path(): string {
     return this.names.part;
+  }
+
+  /** The name that it will have. */
+  get file(): string {
+    return basename(this.destination);
   }
 
   /** In bytes. */
@@ -104,13 +109,20 @@ export class PartialFile {
     return this.hashers.judge.copy().digest("hex");
   }
 
-  get isWhole(): boolean {
-    return this.expected !== null && this.written > 0 && this.digest === this.expected.hex;
+  /** In what it differs from what is expected; null if in nothing. */
+  get mismatch(): { expected: Checksum; actual: string } | null {
+    const { expected, digest: actual } = this;
+    return expected === null || expected.hex === actual ? null : { expected, actual };
+  }
+
+  /** Whether a later download could go on with it. */
+  get isWorthKeeping(): boolean {
+    return this.expected !== null && this.written > 0;
   }
 
   /** Drops all bytes, also from the disk. */
   async clear(): Promise<void> {
-    await this.file.truncate(0);
+    await this.handle.truncate(0);
     this.hashers = newHashers(this.expected);
     this.written = 0;
     this.resumedAt = 0;
@@ -125,7 +137,7 @@ export class PartialFile {
 
   async append(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.file.write(bytes, done, bytes.length - done, this.written + done);
+      const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, this.written + done);
       done += bytesWritten;
     }
     this.hashers.update(bytes);
@@ -133,8 +145,8 @@ export class PartialFile {
   }
 
   /** Gives the whole file a temporary name of this process, under which nobody else looks for it. Its bytes are durable. */
-  async release(): Promise<string> {
-    await this.file.sync();
+  async handOver(): Promise<string> {
+    await this.handle.sync();
     const temporary = temporaryName(this.destination);
     await rename(this.names.part, temporary);
     await rm(this.names.origin, { force: true });
@@ -156,7 +168,7 @@ export class PartialFile {
   }
 
   async close(): Promise<void> {
-    await this.file.close();
+    await this.handle.close();
   }
 
   private async takeUp(signal: AbortSignal): Promise<void> {

@@ -230,6 +230,18 @@ test("a wrong variable alone is no usage error", () => {
   ).toBe(1);
 });
 
+test("a wrong flag makes it a usage error, whatever else is wrong", () => {
+  const flags = new Map([["startup-period-duration", "2"]]);
+  const error = failure({ flags, file: file({ ...whole, surplus: {} }), environment: { NYMVISOR_ID: ".." } });
+  expect(error).toBeInstanceOf(UsageError);
+  expect(error.why?.split("\n")).toHaveLength(3);
+});
+
+test("a key in an inline table is told with the line of its table", () => {
+  const inline = file({ ...whole, daemon: { ...whole.daemon, home: "n" } }, { daemon: 4 });
+  expect(failure({ file: inline }).why).toStartWith("/c.toml:4: [daemon] home");
+});
+
 test("a name from a variable is part of the id, and a wrong one is told once", () => {
   const flags = new Map([["daemon-home", "/n"]]);
   expect(resolve({ flags, daemonName: "x", environment: { DAEMON_NAME: "y" } }).configuration.nymvisor.id).toBe(

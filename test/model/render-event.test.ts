@@ -24,7 +24,7 @@ const LINES: readonly (readonly [NymvisorEvent, Level, string])[] = [
   [{ type: "daemon.started", pid: 9, name: "nym-node", version: "1.0.0" }, "info", "nym-node 1.0.0 started (pid 9)"],
   [{ type: "daemon.exited", exitCode: 0, signal: null, ranFor: SECOND }, "info", "the daemon ended with 0 after 1s"],
   [
-    { type: "daemon.exited", exitCode: null, signal: "SIGSEGV", ranFor: 61n * SECOND + 1n },
+    { type: "daemon.exited", exitCode: null, signal: "SIGSEGV", ranFor: 61n * SECOND + 500_000_000n },
     "warn",
     "the daemon was ended by SIGSEGV after 1m 1s",
   ],

@@ -14,7 +14,6 @@ test.each([
   ["linux", "arm64", "linux-aarch64"],
   ["darwin", "arm64", "darwin-aarch64"],
   ["linux", "riscv64", "linux-riscv64"],
-  ["linux", "constructor", "linux-constructor"],
 ])("%s on %s is Rust's %s", (platform, architecture, key) => {
   expect(platformKey(platform, architecture)).toBe(key);
 });

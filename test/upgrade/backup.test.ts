@@ -156,6 +156,16 @@ test("the folder of the backups is left out wherever it lies", async () => {
   expect(list(third.path)).toEqual(["config/", "config/config.toml", "data/"]);
 });
 
+test("a backup does not hold itself, even where the folder of its upgrade was moved into the home", async () => {
+  backups = join(folder, "backups");
+  mkdirSync(backups);
+  mkdirSync(join(home, "data/saved"), { recursive: true });
+  symlinkSync(join(home, "data/saved"), join(backups, "v2"));
+  const { path } = await make();
+  expect(list(path)).toEqual(["config/", "config/config.toml", "data/"]);
+  expect(readdirSync(join(home, "data/saved"))).toEqual([NAME]);
+});
+
 test("a home that lies in the folder for its backups is refused", async () => {
   for (const wrong of [home, folder]) {
     await expect(make({ backups: wrong })).rejects.toMatchObject({
@@ -187,6 +197,7 @@ test("a sparse file comes back, its holes cost next to nothing, and its last hol
   expect(file.exitCode).toBe(0);
   const room = await checkBackupRoom({ home, backups });
   expect(room.sourceBytes).toBe((12 << 20) + 10);
+  expect(room.archiveBytes).toBeLessThan(100_000);
   const backup = await make();
   expect(backup.bytes).toBeLessThan(100_000);
   expectSame(backup.path);
@@ -212,11 +223,13 @@ test("sockets and fifos are named and left out", async () => {
   const server = createServer().listen(join(home, "control.sock"));
   await new Promise((resolve) => server.once("listening", resolve));
   Bun.spawnSync(["mkfifo", join(home, "pipe")]);
+  linkSync(join(home, "pipe"), join(home, "same pipe"));
   const backup = await make();
   server.close();
   expect(backup.leftOut).toEqual([
     { path: join(home, "control.sock"), kind: "socket" },
     { path: join(home, "pipe"), kind: "fifo" },
+    { path: join(home, "same pipe"), kind: "fifo" },
   ]);
   expect(list(backup.path)).toEqual(["config/", "config/config.toml"]);
 });

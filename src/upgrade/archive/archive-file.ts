@@ -12,6 +12,7 @@ import {
   renameSync,
   statfsSync,
   unlinkSync,
+  writeFileSync,
   writevSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -64,18 +65,16 @@ export class ArchiveFile {
 
   /** Appends all of `parts`. */
   write(parts: readonly Uint8Array[]): void {
-    let left = parts;
-    while (left.length > 0) {
-      let written: number;
-      try {
-        written = writevSync(this.#open(), [...left]);
-      } catch (error) {
-        throw this.#explain(error);
-      }
-      this.bytes += written;
-      this.#unsynced += written;
-      left = withoutFirst(left, written);
+    const size = parts.reduce((sum, { length }) => sum + length, 0);
+    try {
+      const written = writevSync(this.#open(), [...parts]);
+      // A disk takes less than all of it when it is about to be full; to go on brings the reason.
+      if (written < size) writeFileSync(this.#open(), Buffer.concat(parts).subarray(written));
+    } catch (error) {
+      throw this.#explain(error);
     }
+    this.bytes += size;
+    this.#unsynced += size;
     if (this.#unsynced >= SYNC_EVERY && this.#syncing === undefined) this.#startSync();
   }
 
@@ -173,17 +172,4 @@ export class ArchiveFile {
     const { bavail, bsize } = statfsSync(this.#folder);
     return `after ${formatBytes(this.bytes)} of the archive, ${formatBytes(bavail * bsize)} are free`;
   }
-}
-
-/** What is left of `parts` after their first `count` bytes. */
-function withoutFirst(parts: readonly Uint8Array[], count: number): readonly Uint8Array[] {
-  let skip = count;
-  let index = 0;
-  for (let part = parts[0]; part !== undefined && skip >= part.length; part = parts[index]) {
-    skip -= part.length;
-    index += 1;
-  }
-  const rest = parts.slice(index);
-  if (skip > 0 && rest[0] !== undefined) rest[0] = rest[0].subarray(skip);
-  return rest;
 }

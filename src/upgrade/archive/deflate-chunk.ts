@@ -46,7 +46,7 @@ export async function deflateChunk(raw: Uint8Array<ArrayBuffer>): Promise<readon
 }
 
 function isEmptyChunk(raw: Uint8Array<ArrayBuffer>): boolean {
-  return raw.length === CHUNK && Buffer.compare(raw, zeros) === 0;
+  return Buffer.compare(raw, zeros) === 0;
 }
 
 function looksCompressible(raw: Uint8Array<ArrayBuffer>): boolean {

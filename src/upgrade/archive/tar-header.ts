@@ -48,7 +48,7 @@ export function tarHeader(entry: TarEntry): Buffer {
   const name = bytesOf((entry.name + (entry.kind === "folder" ? "/" : "")) as BytePath);
   const target = bytesOf(entry.target ?? ("" as BytePath));
   const { uid, gid, size, mtime } = entry;
-  const seconds = mtime / SECOND - (mtime % SECOND < 0n ? 1n : 0n);
+  const seconds = mtime / SECOND;
 
   const records: Buffer[] = [];
   const paths: [string, Buffer][] = [];

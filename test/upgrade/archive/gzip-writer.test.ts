@@ -83,6 +83,17 @@ test("text shrinks, and holes come to nearly nothing", async () => {
   expect(size()).toBeLessThan((64 * CHUNK) / 900);
 });
 
+test("the length in the trailer wraps around at 4 GiB", async () => {
+  let last = Buffer.alloc(0);
+  const writer = new GzipWriter((parts) => {
+    last = Buffer.from(parts.at(-1) ?? []);
+  });
+  await writer.writeZeros(2 ** 32);
+  await writer.writeZeros(12_345);
+  await writer.end();
+  expect(last.readUInt32LE(4)).toBe(12_345);
+});
+
 test("what was filled in directly comes back too", async () => {
   const { sink, bytes } = collector();
   const writer = new GzipWriter(sink);
