@@ -37,7 +37,7 @@ async function main(argv: string[]): Promise<void> {
     repository: values.repository,
   });
   for (const { path, bytes } of files) {
-    process.stdout.write(`${(bytes / 1024 / 1024).toFixed(1).padStart(6)} MiB  ${relative(process.cwd(), path)}\n`);
+    process.stdout.write(`${(bytes / 1024).toFixed(0).padStart(7)} KiB  ${relative(process.cwd(), path)}\n`);
   }
 }
 

@@ -85,7 +85,7 @@ export function releaseHashes(
 
 /** Asks a finished executable for its build information, which also shows that it starts. */
 export async function askBuildInformation(executable: string): Promise<Record<string, string>> {
-  const child = Bun.spawn([executable, "--no-banner", "build-info", "--output=json"], {
+  const child = Bun.spawn([executable, "build-info", "--output=json"], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -69,7 +69,7 @@ export async function buildRelease(options: ReleaseOptions): Promise<ReleasedFil
 }
 
 /** The name of a target's file, which `install.sh` looks for. */
-export function executableName(target: Target): string {
+function executableName(target: Target): string {
   return `nymvisor-linux-${target.name}`;
 }
 

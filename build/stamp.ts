@@ -23,7 +23,7 @@ const UNKNOWN = "unknown";
  * `SOURCE_DATE_EPOCH` (seconds; https://reproducible-builds.org/specs/source-date-epoch/) or the clock.
  * @param root the folder of package.json
  */
-export function readStamp(profile: Stamp["profile"], root = ROOT): Stamp {
+export function readStamp(profile: Stamp["profile"], root = ROOT, epoch = process.env.SOURCE_DATE_EPOCH): Stamp {
   const inClone = isCloneOf(root);
   const fact = (...args: string[]): string => (inClone ? (git(root, args) ?? UNKNOWN) : UNKNOWN);
   return {
@@ -31,7 +31,7 @@ export function readStamp(profile: Stamp["profile"], root = ROOT): Stamp {
     commitSha: fact("rev-parse", "--verify", "HEAD"),
     commitTimestamp: fact("log", "-1", "--format=%cI").replace(/(?<=T\d\d:\d\d:\d\d)/, ".000000000"),
     commitBranch: fact("rev-parse", "--abbrev-ref", "HEAD"),
-    buildTimestamp: buildTime(process.env.SOURCE_DATE_EPOCH).toISOString(),
+    buildTimestamp: buildTime(epoch).toISOString(),
     profile,
   };
 }

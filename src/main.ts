@@ -15,7 +15,7 @@ async function main(): Promise<number> {
   try {
     return await dispatch(readCommandLine());
   } catch (error) {
-    await printError(renderError(error, { style: styleFor(process.stderr), debug }));
+    await printError(renderError(error, { style: styleFor("stderr"), debug }));
     return error instanceof NymvisorError ? error.exitCode : 1;
   }
 }
@@ -24,10 +24,10 @@ async function dispatch(words: readonly string[]): Promise<number> {
   const root = readRoot(words);
   switch (root.kind) {
     case "nothing":
-      await printError(await (await import("./commands/help.ts")).helpFor(undefined, process.stderr));
+      await printError(await (await import("./commands/help.ts")).helpFor(undefined, "stderr"));
       return 2;
     case "help":
-      await print(await (await import("./commands/help.ts")).helpFor(undefined, process.stdout));
+      await print(await (await import("./commands/help.ts")).helpFor(undefined, "stdout"));
       return 0;
     case "version":
       await print((await import("./commands/build-info.ts")).versionText(root.long));
@@ -42,7 +42,7 @@ async function runCommandNamed(name: string, words: readonly string[], envFile: 
   if (command === undefined) throw unknownCommand(name, commandNames);
   const reading = readArguments(words, command);
   if (reading.kind === "help") {
-    await print(await (await import("./commands/help.ts")).helpFor(command, process.stdout));
+    await print(await (await import("./commands/help.ts")).helpFor(command, "stdout"));
     return 0;
   }
   const { loadEnvironment } = await import("./system/environment.ts");

@@ -17,10 +17,10 @@ export const help = declareCommand({
     examples: [{ line: "nymvisor help init", does: "Every setting, with its flag, its variable and its default" }],
   },
   async run({ args }) {
-    if (args.command === undefined) return print(await helpFor(undefined, process.stdout));
+    if (args.command === undefined) return print(await helpFor(undefined, "stdout"));
     const command = await findCommand(args.command);
     if (command === undefined) throw unknownCommand(args.command, commandNames);
-    return print(await helpFor(command, process.stdout));
+    return print(await helpFor(command, "stdout"));
   },
 });
 

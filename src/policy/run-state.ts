@@ -56,12 +56,20 @@ export type Target = { kind: "upgrade"; name: string } | { kind: "forward"; name
 
 export type Resumable = { kind: "running"; since: bigint } | { kind: "restarting"; at: bigint };
 
+/** The daemon that ran has ended while an attempt at an upgrade was under way. */
+export type EndedMeanwhile = {
+  kind: "ended-meanwhile";
+  ranFor: Duration;
+  exitCode: number | null;
+  signal: string | null;
+};
+
 export type Phase =
   /** `upgrade`: what was switched to, and since when nothing runs, until that has been told. */
   | { kind: "starting"; upgrade: { name: string; version: string; stoppedAt: bigint | null } | null }
   | Resumable
   /** `resume`: where the run goes on if the attempt ends without having touched the daemon. */
-  | { kind: "upgrading"; target: Target; stopRequested: string | null; resume: Resumable }
+  | { kind: "upgrading"; target: Target; stopRequested: string | null; resume: Resumable | EndedMeanwhile }
   | { kind: "stopping"; signal: string }
   | { kind: "ended" };
 
@@ -92,7 +100,6 @@ export type RunInput =
   | { type: "plan-read"; plan: PlanView }
   | { type: "staged"; name: string; fingerprint: string }
   | { type: "staging-failed"; name: string; fingerprint: string; reason: string; local: boolean }
-  /** If the daemon ended by itself during the attempt, `exited` comes after this and not before it. */
   | { type: "upgrade-ended"; result: UpgradeResult }
   /** The documents of a switch that had happened are written now. */
   | { type: "recorded" }

@@ -53,19 +53,17 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
     case "started":
       // A stop that was asked for while the daemon was being started.
       if (state.phase.kind !== "starting") return state;
-      if (state.phase.upgrade !== null) {
-        const { name, version, stoppedAt } = state.phase.upgrade;
-        say({ type: "upgrade.done", name, version, downtime: stoppedAt === null ? null : now.monotonic - stoppedAt });
-      }
+      tellUpgrade(state, now.monotonic, say);
       return { ...state, phase: { kind: "running", since: now.monotonic } };
     case "start-failed":
+      tellUpgrade(state, null, say);
       say({ type: "daemon.start-failed", reason: input.reason });
       if (state.phase.kind !== "starting") return end(state, 0, "it was asked to stop", effects);
       return afterFailure(state, 0n, 1, `the daemon could not be started: ${input.reason}`, now, effects, say);
     case "exited":
       return afterExit(state, input.exitCode, input.signal, now, effects, say);
     case "stop-requested":
-      return stop(state, input.signal, effects);
+      return stop(state, input.signal, effects, say);
     case "plan-read":
       return planRead(state, input.plan, effects, say);
     case "staged":
@@ -86,6 +84,13 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
     case "time-passed":
       return state;
   }
+}
+
+/** That an upgrade is done is said once its daemon runs, or will not. @param runs since when it does, or null. */
+function tellUpgrade({ phase }: RunState, runs: bigint | null, say: Say): void {
+  if (phase.kind !== "starting" || phase.upgrade === null) return;
+  const { name, version, stoppedAt } = phase.upgrade;
+  say({ type: "upgrade.done", name, version, downtime: runs === null || stoppedAt === null ? null : runs - stoppedAt });
 }
 
 /** What follows from the state alone: starting what has to be staged, and whatever has fallen due. */
@@ -165,32 +170,26 @@ function isHeld(until: bigint | null, now: Moment): boolean {
 function planRead(state: RunState, plan: PlanView, effects: Effect[], say: Say): RunState {
   const progress = new Map<string, Progress>();
   for (const entry of plan.queue) {
-    const known = state.progress.get(entry.name);
-    const before = state.plan.queue.find(({ name }) => name === entry.name);
-    if (known?.fingerprint === entry.fingerprint) {
-      // Something in the plan was touched, perhaps because a person has mended what failed: try again at once.
-      const failed = known.staging.state === "failed" ? { staging: { state: "waiting" } as const } : {};
-      progress.set(entry.name, { ...known, ...failed, heldUntil: null });
-    } else {
-      if (known?.staging.state === "running") effects.push({ type: "cancel-staging", name: entry.name });
-      progress.set(entry.name, {
-        fingerprint: entry.fingerprint,
-        staging: { state: "waiting" },
-        stagingFailures: 0,
-        attempts: 0,
-        heldUntil: null,
-        reason: entry.objection,
-      });
-    }
-    if (entry.objection !== null && before?.objection !== entry.objection) {
+    // A plan may hold a name twice; all but one of them have an objection.
+    const before = state.plan.queue.find(
+      ({ name, objection }) => name === entry.name && (objection === null) === (entry.objection === null),
+    );
+    if (entry.objection !== null) {
+      if (before?.objection === entry.objection) continue;
       say({ type: "release.refused", name: entry.name, version: entry.version, reason: entry.objection });
-    } else if (entry.objection === null && (before === undefined || before.due !== entry.due)) {
+      continue;
+    }
+    progress.set(entry.name, progressAfterReading(state, entry));
+    if (before?.due !== entry.due) {
       say({ type: "upgrade.scheduled", name: entry.name, version: entry.version, due: entry.due });
     }
   }
-  for (const { name } of state.plan.queue) {
-    if (progress.has(name)) continue;
-    if (state.progress.get(name)?.staging.state === "running") effects.push({ type: "cancel-staging", name });
+  for (const [name, { staging, fingerprint }] of state.progress) {
+    if (staging.state !== "running" || progress.get(name)?.fingerprint === fingerprint) continue;
+    effects.push({ type: "cancel-staging", name });
+  }
+  for (const name of new Set(state.plan.queue.map((entry) => entry.name))) {
+    if (plan.queue.some((entry) => entry.name === name)) continue;
     const performed = state.phase.kind === "upgrading" && state.phase.target.name === name;
     if (!performed && plan.current !== name) say({ type: "upgrade.withdrawn", name });
   }
@@ -200,6 +199,17 @@ function planRead(state: RunState, plan: PlanView, effects: Effect[], say: Say):
     progress,
     forward: plan.behind ? { ...state.forward, heldUntil: null } : { attempts: 0, heldUntil: null },
   };
+}
+
+function progressAfterReading({ progress }: RunState, { name, fingerprint }: QueuedUpgrade): Progress {
+  const known = progress.get(name);
+  if (known?.fingerprint !== fingerprint) {
+    const staging = { state: "waiting" } as const;
+    return { fingerprint, staging, stagingFailures: 0, attempts: 0, heldUntil: null, reason: null };
+  }
+  // Something in the plan was touched, perhaps because a person has mended what failed: try again at once.
+  const staging = known.staging.state === "failed" ? ({ state: "waiting" } as const) : known.staging;
+  return { ...known, staging, heldUntil: null };
 }
 
 function stagingFailed(
@@ -233,7 +243,7 @@ function upgradeEnded(state: RunState, result: UpgradeResult, now: Moment, effec
     return end(after, 0, why, effects);
   };
   if (stopRequested !== null) {
-    const nothingRuns = result.outcome === "done" || result.stopped || resume.kind === "restarting";
+    const nothingRuns = result.outcome === "done" || result.stopped || resume.kind !== "running";
     if (nothingRuns) return ended(`it was asked to stop by ${stopRequested}`);
     effects.push({ type: "stop-daemon", why: stopRequested });
     return { ...after, phase: { kind: "stopping", signal: stopRequested } };
@@ -247,7 +257,8 @@ function upgradeEnded(state: RunState, result: UpgradeResult, now: Moment, effec
       return ended("it was told not to start the daemon after an upgrade");
     }
   } else if (!result.stopped) {
-    return { ...after, phase: resume };
+    if (resume.kind !== "ended-meanwhile") return { ...after, phase: resume };
+    return afterRun(after, resume.ranFor, resume.exitCode, resume.signal, now, effects, say);
   }
   effects.push({ type: "start-daemon" });
   const { name } = target;
@@ -305,23 +316,33 @@ function afterExit(
   switch (state.phase.kind) {
     case "stopping":
       return end(state, 0, `it was asked to stop by ${state.phase.signal}`, effects);
-    case "running": {
-      const ranFor = now.monotonic - state.phase.since;
-      say({ type: "daemon.exited", exitCode, signal, ranFor });
-      if (exitCode === 0) return end(state, 0, "the daemon ended by itself", effects);
-      const why = signal === null ? `the daemon exited with ${exitCode}` : `the daemon was ended by ${signal}`;
-      return afterFailure(state, ranFor, exitStatus(exitCode, signal), why, now, effects, say);
-    }
+    case "running":
+      return afterRun(state, now.monotonic - state.phase.since, exitCode, signal, now, effects, say);
     case "upgrading": {
       const { resume } = state.phase;
       if (resume.kind !== "running") return state;
       // It may be the attempt's own doing: what follows from it is decided when the attempt has ended.
-      const ended = { kind: "ended-meanwhile", since: resume.since, at: now.monotonic, exitCode, signal } as const;
+      const ended = { kind: "ended-meanwhile", ranFor: now.monotonic - resume.since, exitCode, signal } as const;
       return { ...state, phase: { ...state.phase, resume: ended } };
     }
     default:
       return state;
   }
+}
+
+function afterRun(
+  state: RunState,
+  ranFor: Duration,
+  exitCode: number | null,
+  signal: string | null,
+  now: Moment,
+  effects: Effect[],
+  say: Say,
+): RunState {
+  say({ type: "daemon.exited", exitCode, signal, ranFor });
+  if (exitCode === 0) return end(state, 0, "the daemon ended by itself", effects);
+  const why = signal === null ? `the daemon exited with ${exitCode}` : `the daemon was ended by ${signal}`;
+  return afterFailure(state, ranFor, exitStatus(exitCode, signal), why, now, effects, say);
 }
 
 function afterFailure(
@@ -344,13 +365,14 @@ function afterFailure(
   return { ...state, failures, phase: { kind: "restarting", at: now.monotonic + failureRestartDelay } };
 }
 
-function stop(state: RunState, signal: string, effects: Effect[]): RunState {
+function stop(state: RunState, signal: string, effects: Effect[], say: Say): RunState {
   for (const [name, { staging }] of state.progress) {
     if (staging.state === "running") effects.push({ type: "cancel-staging", name });
   }
   switch (state.phase.kind) {
     case "starting":
     case "running":
+      tellUpgrade(state, null, say);
       effects.push({ type: "stop-daemon", why: signal });
       return { ...state, phase: { kind: "stopping", signal } };
     case "restarting":

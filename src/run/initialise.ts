@@ -42,6 +42,7 @@ const CONFIG_MODE = 0o600;
  * @returns the configuration of the instance.
  */
 export async function initialise(request: InitRequest, environment: Environment): Promise<Configuration> {
+  judgeSettings(request, environment);
   const binary = findBinary(request.daemonBinary, environment);
   const buildInfo = await inspectBinary(binary, { environment: daemonEnvironment(environment) });
   const { configuration, path } = configure(request, environment, buildInfo);
@@ -62,6 +63,11 @@ export async function initialise(request: InitRequest, environment: Environment)
   makeFolderDurably(dirname(path));
   writeFileDurably(path, renderConfigFile(configuration), { mode: CONFIG_MODE });
   return configuration;
+}
+
+/** What is wrong with the flags and variables is told before any binary is run. Its name matters for none of that. */
+function judgeSettings({ settings }: InitRequest, { variables, workingDirectory }: Environment): void {
+  resolveConfiguration({ file: null, environment: variables, flags: settings, workingDirectory, daemonName: "daemon" });
 }
 
 /** A configuration that is there already keeps what a person has changed in it; flags and variables win over it. */

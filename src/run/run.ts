@@ -45,6 +45,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
       if (meaning === "reload") supervisor.reload();
     }
   });
+  let mistaken = false;
   // A mistake of ours must not leave a daemon without a parent: it is stopped as if we had been asked to.
   const onMistake = (error: unknown) => {
     emit({
@@ -53,7 +54,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
       reason: error instanceof Error ? (error.stack ?? error.message) : reasonOf(error),
     });
     supervisor.requestStop("an internal error");
-    process.exitCode = 1;
+    mistaken = true;
   };
   const onExit = () => supervisor.killDaemon();
   process.on("uncaughtException", onMistake);
@@ -61,7 +62,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
   process.on("exit", onExit);
   try {
     const exitCode = await supervisor.run();
-    return exitCode === 0 && process.exitCode === 1 ? 1 : exitCode;
+    return exitCode === 0 && mistaken ? 1 : exitCode;
   } finally {
     process.off("exit", onExit);
     process.off("uncaughtException", onMistake);

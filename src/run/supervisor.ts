@@ -52,8 +52,6 @@ export class Supervisor {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly stagings = new Map<string, AbortController>();
   private upgrade: AbortController | undefined;
-  /** The daemon's end, held back while an upgrade is under way: it may be the upgrade's own doing. */
-  private heldExit: Extract<RunInput, { type: "exited" }> | undefined;
   private recording = false;
   private stopRequested: string | undefined;
   private planUnreadable: string | undefined;
@@ -197,7 +195,8 @@ export class Supervisor {
       this.draining = false;
     }
     this.setTimer();
-    if (this.state !== undefined) this.status.update(this.state);
+    // Not before the daemon runs: nothing that can wait stands between `run` and its start.
+    if (this.state !== undefined && this.poller !== undefined) this.status.update(this.state);
   }
 
   private process(input: RunInput): void {
@@ -278,9 +277,7 @@ export class Supervisor {
 
   private onExit(daemon: Daemon, exitCode: number | null, signal: string | null): void {
     if (this.daemon === daemon) this.daemon = undefined;
-    const input = { type: "exited", exitCode, signal } as const;
-    if (this.upgrade !== undefined) this.heldExit = input;
-    else this.take(input);
+    this.take({ type: "exited", exitCode, signal });
   }
 
   private async stop(why: string): Promise<void> {
@@ -335,11 +332,9 @@ export class Supervisor {
       target,
     );
     this.upgrade = undefined;
-    const exit = this.heldExit;
-    this.heldExit = undefined;
     this.take({ type: "upgrade-ended", result });
-    if (exit !== undefined && result.outcome !== "done" && !result.stopped) this.take(exit);
-    this.readPlan();
+    // Not after a failure: reading the plan means that something has changed, and the upgrade would be tried at once.
+    if (result.outcome !== "failed") this.readPlan();
   }
 
   private async record(): Promise<void> {

@@ -53,28 +53,34 @@ const TEMPORARY = /^\..+\.tmp-(\d+)-(\d+)-\d+$/;
  * are untouched. A symbolic link is followed, so that an operator's linked configuration stays linked.
  */
 export function writeFileDurably(path: string, data: string | Uint8Array, { mode }: WriteOptions = {}): void {
-  const target = followLinks(path);
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  const temporary = temporaryName(target);
+  let temporary: string | undefined;
   try {
-    const file = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode ?? 0o666);
-    try {
-      if (mode !== undefined) fchmodSync(file, mode);
-      giveToOwnerOf(dirname(target), (uid, gid) => fchownSync(file, uid, gid));
-      for (let written = 0; written < bytes.length; )
-        written += writeSync(file, bytes, written, bytes.length - written);
-      if (fstatSync(file).size !== bytes.length) throw new Error("the file system kept fewer bytes than were written");
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    if (!readFileSync(temporary).equals(bytes)) throw new Error("what was read back differs from what was written");
+    const target = followLinks(path);
+    temporary = temporaryName(target);
+    writeWhole(temporary, bytes, mode);
     renameSync(temporary, target);
+    temporary = undefined;
+    syncFolder(dirname(target));
   } catch (error) {
-    removeQuietly(temporary);
+    if (temporary !== undefined) removeQuietly(temporary);
     throw explainWrite(path, error);
   }
-  syncFolder(dirname(target));
+}
+
+/** A new file with exactly these bytes, durable but for its name. */
+function writeWhole(path: string, bytes: Uint8Array, mode: number | undefined): void {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode ?? 0o666);
+  try {
+    if (mode !== undefined) fchmodSync(file, mode);
+    giveToOwnerOf(dirname(path), (uid, gid) => fchownSync(file, uid, gid));
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written, bytes.length - written);
+    if (fstatSync(file).size !== bytes.length) throw new Error("the file system kept fewer bytes than were written");
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  if (!readFileSync(path).equals(bytes)) throw new Error("what was read back differs from what was written");
 }
 
 /** Makes `path` a symbolic link to `target`, in one step for every reader: it is never missing and never half made. */

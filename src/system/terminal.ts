@@ -1,3 +1,5 @@
+import { isatty, type WriteStream } from "node:tty";
+
 /** How text may look where it goes: colours and width. */
 
 /** Turns text into marked text, or leaves it as it is where marks are not wanted. */
@@ -8,8 +10,15 @@ export interface Style {
   alarm(text: string): string;
 }
 
-/** Standard output or standard error. */
-export type Stream = typeof process.stdout | typeof process.stderr;
+/**
+ * Standard output or standard error, by name: merely touching the runtime's stream of a pipe makes that pipe non-blocking
+ * for everyone who shares it, so the stream is touched only once it is known to be a terminal.
+ */
+export type Stream = "stdout" | "stderr";
+
+function terminalAt(stream: Stream): WriteStream | undefined {
+  return isatty(stream === "stdout" ? 1 : 2) ? process[stream] : undefined;
+}
 
 const plain: Style = { bold: asIs, dim: asIs, accent: asIs, alarm: asIs };
 const coloured: Style = { bold: sgr(1, 22), dim: sgr(2, 22), accent: sgr(36, 39), alarm: sgr(31, 39) };
@@ -22,12 +31,12 @@ const USUAL = 80;
 
 /** Colours only on a terminal that has them, and without `NO_COLOR` (the runtime looks at it, and at `TERM`). */
 export function styleFor(stream: Stream): Style {
-  return stream.isTTY && stream.hasColors() ? coloured : plain;
+  return terminalAt(stream)?.hasColors() ? coloured : plain;
 }
 
 /** In columns, from 40 to 100. */
 export function widthOf(stream: Stream): number {
-  const columns = stream.isTTY && stream.columns > 0 ? stream.columns : USUAL;
+  const columns = terminalAt(stream)?.columns || USUAL;
   return Math.min(WIDEST, Math.max(NARROWEST, columns));
 }
 

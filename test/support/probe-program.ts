@@ -2,6 +2,8 @@
  * Compiled by tests in place of nymvisor: a program that shows what its runtime's environment does to it. It asks the
  * addresses among its arguments, starts a child, and prints what it sees.
  */
+export {};
+
 const answers: string[] = [];
 for (const url of process.argv.slice(2)) {
   try {

@@ -37,7 +37,7 @@ export interface SampleBehaviour {
 }
 
 /** Flag of each behaviour, and what its value is. */
-export const BEHAVIOUR_FLAGS: Readonly<Record<keyof SampleBehaviour, readonly [string, "number" | "text" | "switch"]>> =
+const BEHAVIOUR_FLAGS: Readonly<Record<keyof SampleBehaviour, readonly [string, "number" | "text" | "switch"]>> =
   {
     exitAfter: ["--exit-after", "number"],
     exitCode: ["--exit-code", "number"],

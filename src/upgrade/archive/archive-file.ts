@@ -6,13 +6,10 @@ import {
   fdatasync,
   fstatSync,
   fsync,
-  linkSync,
-  lstatSync,
   openSync,
-  renameSync,
   statfsSync,
   unlinkSync,
-  writeFileSync,
+  writeSync,
   writevSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -20,6 +17,7 @@ import { promisify } from "node:util";
 import { formatBytes } from "../../model/bytes.ts";
 import { errorCode, NymvisorError } from "../../model/errors.ts";
 import { explanation, giveToOwnerOf, syncFolder, temporaryName } from "../../system/durable.ts";
+import { moveToFreeName } from "./free-name.ts";
 
 const startSync = promisify(fdatasync);
 const syncAll = promisify(fsync);
@@ -29,9 +27,6 @@ const MODE = 0o600;
 
 /** How much may wait in the page cache before the disk is put to work, while the rest is still being compressed. */
 const SYNC_EVERY = 8 << 20;
-
-/** File systems that know no hard links say one of these. */
-const NO_LINKS: ReadonlySet<string | undefined> = new Set(["EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"]);
 
 /**
  * A file that has no name of its own until it is whole and durable. Until then it is a temporary file of the same
@@ -68,8 +63,9 @@ export class ArchiveFile {
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     try {
       const written = writevSync(this.#open(), [...parts]);
-      // A disk takes less than all of it when it is about to be full; to go on brings the reason.
-      if (written < size) writeFileSync(this.#open(), Buffer.concat(parts).subarray(written));
+      // A disk takes a part when it is about to be full; to go on brings the reason.
+      let rest = written < size ? Buffer.concat(parts).subarray(written) : Buffer.of();
+      while (rest.length > 0) rest = rest.subarray(writeSync(this.#open(), rest));
     } catch (error) {
       throw this.#explain(error);
     }
@@ -90,7 +86,7 @@ export class ArchiveFile {
       const { size } = fstatSync(descriptor);
       if (size !== this.bytes) throw new Error(`${this.bytes} bytes were written, and the file has ${size}`);
       await syncAll(descriptor);
-      const path = this.#takeName(names);
+      const path = moveToFreeName(this.#temporary, names);
       this.#close();
       syncFolder(this.#folder);
       return path;
@@ -113,24 +109,6 @@ export class ArchiveFile {
     } catch {
       // `sweepTemporaries` tries again at the next start.
     }
-  }
-
-  #takeName(names: Iterable<string>): string {
-    for (const path of names) {
-      try {
-        // Unlike rename(2), link(2) replaces nothing.
-        linkSync(this.#temporary, path);
-        unlinkSync(this.#temporary);
-        return path;
-      } catch (error) {
-        const code = errorCode(error);
-        if (code !== "EEXIST" && !NO_LINKS.has(code)) throw error;
-        if (code === "EEXIST" || lstatSync(path, { throwIfNoEntry: false }) !== undefined) continue;
-        renameSync(this.#temporary, path);
-        return path;
-      }
-    }
-    throw new Error("every name for it is taken");
   }
 
   #startSync(): void {

@@ -54,10 +54,8 @@ test("no part goes beyond the size that was asked for, however the file has chan
   expect(extents(MIB).at(-1)?.end).toBe(MIB);
 });
 
-test("what has no holes to tell of, such as a pipe, counts as data", async () => {
-  const child = Bun.spawn(["true"], { stdout: "pipe" });
-  await child.exited;
+test("what cannot tell its holes counts as data", () => {
   const device = openSync("/dev/null", "r");
-  expect([...extentsOf(device, 10)].at(-1)?.end).toBe(10);
+  expect([...extentsOf(device, 10)]).toEqual([{ hole: false, end: 10 }]);
   closeSync(device);
 });
