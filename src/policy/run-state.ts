@@ -52,7 +52,9 @@ export interface Progress {
   reason: string | null;
 }
 
-export type Target = { kind: "upgrade"; name: string } | { kind: "forward"; name: string };
+export type Target =
+  /** `fingerprint`: what was staged; an entry that reads differently by now is another upgrade. */
+  { kind: "upgrade"; name: string; fingerprint: string } | { kind: "forward"; name: string };
 
 export type Resumable = { kind: "running"; since: bigint } | { kind: "restarting"; at: bigint };
 

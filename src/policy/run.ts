@@ -125,7 +125,8 @@ function postponeRecording(state: RunState, reason: string, now: Moment, say: Sa
 
 /** One at a time, in order of due time: two downloads would share the line, and the later one is not needed first. */
 function startStaging(state: RunState, now: Moment, effects: Effect[]): RunState {
-  if (state.phase.kind === "stopping" || state.phase.kind === "ended") return state;
+  const { phase } = state;
+  if (phase.kind === "stopping" || (phase.kind === "upgrading" && phase.stopRequested !== null)) return state;
   const entries = state.plan.queue.filter((entry) => entry.objection === null);
   if (entries.some((entry) => state.progress.get(entry.name)?.staging.state === "running")) return state;
   const ready = (entry: QueuedUpgrade): boolean => {
@@ -156,7 +157,7 @@ function nextTarget(state: RunState, now: Moment): Target | null {
     if (progress === undefined) continue;
     if (progress.staging.state === "staged") {
       if (isHeld(progress.heldUntil, now)) continue;
-      return { kind: "upgrade", name: entry.name };
+      return { kind: "upgrade", name: entry.name, fingerprint: entry.fingerprint };
     }
     if (progress.staging.state !== "failed" && progress.stagingFailures === 0) return null;
   }
@@ -236,6 +237,9 @@ function upgradeEnded(state: RunState, result: UpgradeResult, now: Moment, effec
   if (state.phase.kind !== "upgrading") return state;
   const { target, stopRequested, resume } = state.phase;
   const after = recordResult(state, target, result, now, say);
+  // The plan was edited back and forth meanwhile.
+  const staging = result.outcome === "done" && state.progress.get(target.name)?.staging.state === "running";
+  if (staging) effects.push({ type: "cancel-staging", name: target.name });
   const ended = (why: string): RunState => {
     if (result.outcome === "done") {
       say({ type: "upgrade.done", name: target.name, version: result.version, downtime: null });
@@ -279,13 +283,17 @@ function recordResult(state: RunState, target: Target, result: UpgradeResult, no
     const recorded = result.unrecorded === null ? state : postponeRecording(state, result.unrecorded, now, say);
     return { ...recorded, plan, progress, failures: 0, forward: { attempts: 0, heldUntil: null } };
   }
+  const known = state.progress.get(target.name);
   if (result.outcome === "given-up") {
     say({ type: "upgrade.aborted", name: target.name, reason: result.reason });
-    return state;
+    if (known === undefined) return state;
+    // Until the plan, in which something must have changed, has been read again.
+    const heldUntil = now.monotonic + WAITING_BACKOFF.first;
+    return updateProgress(state, target.name, known.fingerprint, (progress) => ({ ...progress, heldUntil }));
   }
   const backoff = result.stopped ? UPGRADE_BACKOFF : WAITING_BACKOFF;
-  const announce = (known: string | null, delay: Duration) => {
-    if (known === result.reason && !result.stopped) return;
+  const announce = (before: string | null, delay: Duration) => {
+    if (before === result.reason && !result.stopped) return;
     say({ type: "upgrade.failed", name: target.name, reason: result.reason, retryIn: delay });
   };
   if (target.kind === "forward") {
@@ -294,8 +302,7 @@ function recordResult(state: RunState, target: Target, result: UpgradeResult, no
     announce(null, delay);
     return { ...state, forward: { attempts, heldUntil: now.monotonic + delay } };
   }
-  const fingerprint = state.progress.get(target.name)?.fingerprint ?? "";
-  return updateProgress(state, target.name, fingerprint, (progress) => {
+  return updateProgress(state, target.name, known?.fingerprint ?? "", (progress) => {
     const attempts = progress.attempts + 1;
     const delay = delayAfter(attempts, backoff);
     announce(progress.reason, delay);

@@ -33,7 +33,7 @@ import { isAlive, self } from "./process-table.ts";
  */
 
 export interface WriteOptions {
-  /** Exact permission bits, whatever the umask. Without it: 0666 less the umask. */
+  /** Exact permission bits, whatever the umask. Without it: those of the file that is replaced, else 0666 less the umask. */
   mode?: number;
 }
 
@@ -58,7 +58,7 @@ export function writeFileDurably(path: string, data: string | Uint8Array, { mode
   try {
     const target = followLinks(path);
     temporary = temporaryName(target);
-    writeWhole(temporary, bytes, mode);
+    writeWhole(temporary, bytes, mode ?? modeOf(target));
     renameSync(temporary, target);
     temporary = undefined;
     syncFolder(dirname(target));
@@ -66,6 +66,12 @@ export function writeFileDurably(path: string, data: string | Uint8Array, { mode
     if (temporary !== undefined) removeQuietly(temporary);
     throw explainWrite(path, error);
   }
+}
+
+/** A service with a strict umask must not close documents that others could read until then. */
+function modeOf(path: string): number | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isFile() ? found.mode & 0o777 : undefined;
 }
 
 /** A new file with exactly these bytes, durable but for its name. */
@@ -97,10 +103,11 @@ export function replaceLinkDurably(path: string, target: string): void {
   syncFolder(dirname(path));
 }
 
-/** Gives a finished file its name. The bytes and the name are durable when it returns. */
+/** Gives a finished file its name, and the owner of its folder if root made it. The bytes and the name are durable when it returns. */
 export function publishFileDurably(temporary: string, path: string): void {
   const file = openSync(temporary, constants.O_RDONLY);
   try {
+    giveToOwnerOf(dirname(path), (uid, gid) => fchownSync(file, uid, gid));
     fsyncSync(file);
   } finally {
     closeSync(file);

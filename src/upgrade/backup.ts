@@ -102,7 +102,8 @@ export function sweepUnfinishedBackups(backups: string): string[] {
   try {
     names = readdirSync(backups);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return [];
+    // A folder that is not there, or cannot be used: checkBackupRoom says what is wrong with it when it matters.
+    if (["ENOENT", "ENOTDIR", "EACCES"].includes(errorCode(error) ?? "")) return [];
     throw error;
   }
   return names.flatMap((name) => sweepTemporaries(join(backups, name)));

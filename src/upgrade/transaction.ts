@@ -64,8 +64,7 @@ export async function perform(context: TransactionContext, target: Target): Prom
   let stopped = false;
   let stoppedAt: bigint | null = null;
   try {
-    const prepared =
-      target.kind === "upgrade" ? await prepareUpgrade(context, target.name) : await prepareForward(context);
+    const prepared = target.kind === "upgrade" ? await prepareUpgrade(context, target) : await prepareForward(context);
     await checkRoom(context);
     context.signal.throwIfAborted();
     let journal = begin(context, target, prepared);
@@ -101,10 +100,13 @@ interface Prepared {
   staged: Staged | null;
 }
 
-async function prepareUpgrade({ layout, signal }: TransactionContext, name: string): Promise<Prepared> {
+async function prepareUpgrade(
+  { layout, signal }: TransactionContext,
+  { name, fingerprint }: Extract<Target, { kind: "upgrade" }>,
+): Promise<Prepared> {
   const build = buildLayout(layout, name);
   const info = requirePlan(layout).queuedUp.find((entry) => entry.name === name);
-  if (info === undefined) throw withdrawn(name);
+  if (info === undefined || fingerprintOf(info) !== fingerprint) throw withdrawn(name);
   const staged = await verifyStaged(build, signal);
   return { from: requireCurrent(layout), info, build, buildInfo: staged.buildInfo, staged };
 }

@@ -136,12 +136,18 @@ export class PartialFile {
   }
 
   async append(bytes: Uint8Array): Promise<void> {
+    const writing = this.write(bytes);
+    // Meanwhile: the write runs on another thread.
+    this.hashers.update(bytes);
+    await writing;
+    this.written += bytes.length;
+  }
+
+  private async write(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, this.written + done);
       done += bytesWritten;
     }
-    this.hashers.update(bytes);
-    this.written += bytes.length;
   }
 
   /** Gives the whole file a temporary name of this process, under which nobody else looks for it. Its bytes are durable. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { PINNED_BUN, requirePinnedBun } from "../../build/pinned-bun.ts";
 import { definesOf, readStamp } from "../../build/stamp.ts";
 import { TARGETS } from "../../build/targets.ts";
@@ -79,6 +80,12 @@ describe("the Bun that builds", () => {
   test("is the one that package.json pins", () => {
     expect(() => requirePinnedBun("bun run build")).not.toThrow();
     expect(PINNED_BUN).toBe(packageJson.engines.bun);
+  });
+
+  test.each([".ci/run", "README.md", "CONTRIBUTING.md"])("is the one that %s names", (file) => {
+    const text = readFileSync(join(import.meta.dir, "../..", file), "utf8");
+    const named = Array.from(text.matchAll(/\bbun@(\d[\w.-]*\w)/g), (match) => match[1]);
+    expect(new Set(named)).toEqual(new Set([PINNED_BUN]));
   });
 
   test("is refused when it is another, with the command to type", () => {

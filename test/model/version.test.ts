@@ -28,10 +28,13 @@ describe("the order of versions", () => {
     "9007199254740994.0.0",
   ];
 
-  test.each(ASCENDING.slice(1).map((higher, index) => [ASCENDING[index] ?? "", higher]))("%s is lower than %s", (lower, higher) => {
-    expect(compareVersions(lower, higher)).toBe(-1);
-    expect(compareVersions(higher, lower)).toBe(1);
-  });
+  test.each(ASCENDING.slice(1).map((higher, index) => [ASCENDING[index] ?? "", higher]))(
+    "%s is lower than %s",
+    (lower, higher) => {
+      expect(compareVersions(lower, higher)).toBe(-1);
+      expect(compareVersions(higher, lower)).toBe(1);
+    },
+  );
 
   test.each([
     ["1.1.0", "1.1.0"],

@@ -23,7 +23,14 @@ interface Situation {
   ownedByPerson?: boolean;
 }
 
-function judge({ announced, runs = "1.0.0", current, otherBytes = null, queued = [], ownedByPerson = false }: Situation) {
+function judge({
+  announced,
+  runs = "1.0.0",
+  current,
+  otherBytes = null,
+  queued = [],
+  ownedByPerson = false,
+}: Situation) {
   const info = current ?? upgradeInfo({ version: runs });
   const running: Running = { info, build: sampleBuildInfo({ version: runs }), otherBytes };
   const plan: Plan = { current: info, queuedUp: queued };
@@ -47,7 +54,9 @@ describe("an announcement", () => {
   });
 
   test("of a version that has no order is queued under its own name", () => {
-    expect(judge({ announced: upgradeInfo({ name: "platypus", version: "platypus" }) })).toMatchObject({ action: "queue" });
+    expect(judge({ announced: upgradeInfo({ name: "platypus", version: "platypus" }) })).toMatchObject({
+      action: "queue",
+    });
   });
 
   test("without any version is refused", () => {
@@ -85,7 +94,8 @@ describe("an announcement", () => {
 });
 
 describe("an announcement of the version that runs, under another name,", () => {
-  const announced = (others: Partial<UpgradeInfo> = {}) => upgradeInfo({ name: "1.0.0-again", version: "1.0.0", ...others });
+  const announced = (others: Partial<UpgradeInfo> = {}) =>
+    upgradeInfo({ name: "1.0.0-again", version: "1.0.0", ...others });
 
   test("is nothing new when nothing tells that it is another build", () => {
     for (const otherBytes of [null, false]) {
@@ -121,7 +131,10 @@ describe("an announcement that is queued already", () => {
     ["another checksum", { platforms: { [HERE]: platform("two") } }],
     ["a field that nymvisor does not know", { severity: "high" }],
   ])("and now has %s replaces its entry", (_, change) => {
-    expect(judge({ announced: { ...queued, ...change }, queued: [queued] })).toEqual({ action: "queue", replaces: true });
+    expect(judge({ announced: { ...queued, ...change }, queued: [queued] })).toEqual({
+      action: "queue",
+      replaces: true,
+    });
   });
 
   test("by a person is left as the person wrote it", () => {
@@ -155,7 +168,9 @@ describe("the fingerprint of what was staged", () => {
   const info = upgradeInfo({ platforms: { [HERE]: platform("one") } });
 
   test("stays when only the time or the notes change", () => {
-    expect(fingerprintOf({ ...info, upgradeTime: NOON + 1n, notes: "read this", manual: true })).toBe(fingerprintOf(info));
+    expect(fingerprintOf({ ...info, upgradeTime: NOON + 1n, notes: "read this", manual: true })).toBe(
+      fingerprintOf(info),
+    );
   });
 
   test.each([
@@ -207,6 +222,8 @@ describe("an entry of the plan", () => {
     const first = upgradeInfo();
     const second = upgradeInfo();
     expect(objectionToEntry(first, plan(first, second), "1.0.0", false)).toBeNull();
-    expect(objectionToEntry(second, plan(first, second), "1.0.0", false)).toBe("the plan holds another entry of that name");
+    expect(objectionToEntry(second, plan(first, second), "1.0.0", false)).toBe(
+      "the plan holds another entry of that name",
+    );
   });
 });

@@ -1,8 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { exitStatus } from "../../src/policy/run.ts";
-import { DONE, deeds, ending, entry, HOUR, MINUTE, plan, RunMachine, SECOND, said } from "./run-machine.ts";
-
-const START = { type: "start-daemon" } as const;
+import { DONE, deeds, ending, entry, HOUR, MINUTE, plan, RunMachine, SECOND, START, said } from "./run-machine.ts";
 
 describe("a run", () => {
   test("starts its daemon first of all", () => {
@@ -196,7 +194,10 @@ describe("a request to stop", () => {
     const machine = RunMachine.running();
     expect(deeds(machine.stop("SIGINT"))).toEqual([{ type: "stop-daemon", why: "SIGINT" }]);
     expect(machine.wake()).toEqual({ monotonic: null, wall: null });
-    expect(ending(machine.exit(null, "SIGKILL"))).toMatchObject({ exitCode: 0, why: expect.stringContaining("SIGINT") });
+    expect(ending(machine.exit(null, "SIGKILL"))).toMatchObject({
+      exitCode: 0,
+      why: expect.stringContaining("SIGINT"),
+    });
   });
 
   test("that comes again changes nothing", () => {
@@ -226,7 +227,9 @@ describe("a request to stop", () => {
   });
 
   test("cancels what is being staged, and starts no other staging", () => {
-    const machine = RunMachine.running({ plan: plan(entry("1.1.0", { dueIn: HOUR }), entry("1.2.0", { dueIn: HOUR })) });
+    const machine = RunMachine.running({
+      plan: plan(entry("1.1.0", { dueIn: HOUR }), entry("1.2.0", { dueIn: HOUR })),
+    });
     expect(deeds(machine.stop())).toEqual([
       { type: "cancel-staging", name: "1.1.0" },
       { type: "stop-daemon", why: "SIGTERM" },

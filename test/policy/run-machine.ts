@@ -25,7 +25,10 @@ export const SETTINGS: RunSettings = {
 };
 
 /** An entry of the plan, due in so long. */
-export function entry(name: string, { dueIn = 0n, ...others }: Partial<QueuedUpgrade> & { dueIn?: Duration } = {}): QueuedUpgrade {
+export function entry(
+  name: string,
+  { dueIn = 0n, ...others }: Partial<QueuedUpgrade> & { dueIn?: Duration } = {},
+): QueuedUpgrade {
   return { name, version: name, due: NOON + dueIn, fingerprint: `${name} as announced`, objection: null, ...others };
 }
 
@@ -34,7 +37,26 @@ export function plan(...queue: QueuedUpgrade[]): PlanView {
   return { current: "genesis", behind: false, queue: queue.toSorted((a, b) => Number(a.due - b.due)) };
 }
 
-export const DONE: UpgradeResult = { outcome: "done", version: "1.1.0", stoppedAt: 0n, manual: null, unrecorded: null };
+export const DONE: Extract<UpgradeResult, { outcome: "done" }> = {
+  outcome: "done",
+  version: "1.1.0",
+  stoppedAt: 0n,
+  manual: null,
+  unrecorded: null,
+};
+
+export const GIVEN_UP: Extract<UpgradeResult, { outcome: "given-up" }> = {
+  outcome: "given-up",
+  reason: "it was withdrawn",
+  stopped: false,
+};
+
+/** What is to be done, for comparison. */
+export const START = { type: "start-daemon" } as const;
+export const stageOf = (name: string) => ({ type: "stage", name, fingerprint: `${name} as announced` }) as const;
+export const performOf = (name: string, fingerprint = `${name} as announced`) =>
+  ({ type: "perform", target: { kind: "upgrade", name, fingerprint } }) as const;
+export const cancelOf = (name: string) => ({ type: "cancel-staging", name }) as const;
 
 /** Drives the reducer, with clocks that move only when they are told to. */
 export class RunMachine {

@@ -37,24 +37,23 @@ export interface SampleBehaviour {
 }
 
 /** Flag of each behaviour, and what its value is. */
-const BEHAVIOUR_FLAGS: Readonly<Record<keyof SampleBehaviour, readonly [string, "number" | "text" | "switch"]>> =
-  {
-    exitAfter: ["--exit-after", "number"],
-    exitCode: ["--exit-code", "number"],
-    exitTimes: ["--exit-times", "number"],
-    exitSignal: ["--exit-signal", "text"],
-    ignoreSigint: ["--ignore-sigint", "switch"],
-    stopDelay: ["--stop-delay", "number"],
-    stopCode: ["--stop-code", "number"],
-    spawnChild: ["--spawn-child", "switch"],
-    writeEvery: ["--write-every", "number"],
-    home: ["--home", "text"],
-    http: ["--http", "number"],
-    httpSocket: ["--http-socket", "text"],
-    printArgs: ["--print-args", "text"],
-    printFile: ["--print-file", "text"],
-    readStdin: ["--read-stdin", "switch"],
-  };
+const BEHAVIOUR_FLAGS: Readonly<Record<keyof SampleBehaviour, readonly [string, "number" | "text" | "switch"]>> = {
+  exitAfter: ["--exit-after", "number"],
+  exitCode: ["--exit-code", "number"],
+  exitTimes: ["--exit-times", "number"],
+  exitSignal: ["--exit-signal", "text"],
+  ignoreSigint: ["--ignore-sigint", "switch"],
+  stopDelay: ["--stop-delay", "number"],
+  stopCode: ["--stop-code", "number"],
+  spawnChild: ["--spawn-child", "switch"],
+  writeEvery: ["--write-every", "number"],
+  home: ["--home", "text"],
+  http: ["--http", "number"],
+  httpSocket: ["--http-socket", "text"],
+  printArgs: ["--print-args", "text"],
+  printFile: ["--print-file", "text"],
+  readStdin: ["--read-stdin", "switch"],
+};
 
 /** Finds the behaviours among a node's arguments; everything else there is left to be what it is. */
 export function readBehaviour(args: readonly string[]): SampleBehaviour {

@@ -14,6 +14,8 @@ export interface SampleOptions {
   commit?: string;
   commitTimestamp?: string;
   buildTimestamp?: string;
+  /** Fields that are to read otherwise than all of that says. */
+  info?: Partial<BuildInfo>;
 }
 
 /** What a sample answers to build-info. */
@@ -29,6 +31,7 @@ export function sampleBuildInfo(options: SampleOptions): BuildInfo {
     rustc_channel: "stable",
     cargo_profile: "release",
     cargo_triple: `${process.arch === "arm64" ? "aarch64" : "x86_64"}-unknown-linux-gnu`,
+    ...options.info,
   };
 }
 

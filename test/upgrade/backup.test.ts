@@ -251,6 +251,16 @@ test("an operator's folder keeps its mode, the folder of the upgrade is closed",
   expect(modeOf(join(backups, "v2"))).toBe("700");
 });
 
+test.skipIf(!isRoot)("what root makes in another user's folder belongs to that user", async () => {
+  mkdirSync(backups, { recursive: true });
+  chownSync(backups, 65_534, 65_533);
+  const { path } = await make();
+  for (const made of [join(backups, "v2"), path]) {
+    const { uid, gid } = statSync(made);
+    expect([uid, gid]).toEqual([65_534, 65_533]);
+  }
+});
+
 test("a taken stamp is counted up, and the backup that has it stays as it is", async () => {
   const first = await make();
   writeFileSync(first.path, "precious");

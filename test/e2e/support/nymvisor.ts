@@ -32,6 +32,9 @@ const COMMAND_LIMIT = 40_000;
 /** Long enough for a machine that runs the whole suite on two cores. */
 const LOG_LIMIT = 20_000;
 
+/** Tells what one start of nymvisor began from what others in the same home did. */
+const MARK = "E2E_START";
+
 /** The events of every sample daemon of this home. */
 export function sampleEvents(home: TemporaryHome): SampleEvents {
   return new SampleEvents(home.at("events"));
@@ -67,14 +70,15 @@ export async function startNymvisor(
   { variables = {}, cwd = home.path, through = [] }: Surroundings = {},
 ): Promise<RunningNymvisor> {
   const events = sampleEvents(home);
+  const mark = crypto.randomUUID();
   const child = Bun.spawn([...through, await testExecutable(), ...words], {
     cwd,
-    env: { ...home.env, SAMPLE_EVENTS: events.path, ...variables },
+    env: { ...home.env, SAMPLE_EVENTS: events.path, [MARK]: mark, ...variables },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
   });
-  return new RunningNymvisor(child, words, events);
+  return new RunningNymvisor(child, words, events, mark);
 }
 
 type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;
@@ -88,14 +92,16 @@ export class RunningNymvisor implements AsyncDisposable {
   readonly exited: Promise<Pick<Ended, "status" | "signal">>;
   readonly #child: Child;
   readonly #words: readonly string[];
+  readonly #mark: string;
   readonly #stdout: Captured;
   readonly #stderr: Captured;
 
-  constructor(child: Child, words: readonly string[], events: SampleEvents) {
+  constructor(child: Child, words: readonly string[], events: SampleEvents, mark: string) {
     this.pid = child.pid;
     this.events = events;
     this.#child = child;
     this.#words = words;
+    this.#mark = mark;
     this.#stdout = new Captured(child.stdout);
     this.#stderr = new Captured(child.stderr);
     this.exited = child.exited.then(() => ({
@@ -184,7 +190,7 @@ export class RunningNymvisor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (isAlive(this.pid)) this.#child.kill("SIGKILL");
     await this.#child.exited;
-    await killAllOf(this.events.path);
+    await killAllWith(MARK, this.#mark);
   }
 }
 
@@ -235,10 +241,15 @@ class Captured {
   }
 }
 
-/** SIGKILL to every process that was given this event file, and their ends: nothing of a test outlives it. */
-async function killAllOf(eventFile: string): Promise<void> {
+/** The processes of this home that live now, daemons and what they started too. */
+export function processesOf(home: TemporaryHome): number[] {
+  return processesWith("SAMPLE_EVENTS", sampleEvents(home).path);
+}
+
+/** SIGKILL to every process that inherited this variable, until none is left: nothing of a test outlives it. */
+async function killAllWith(variable: string, value: string): Promise<void> {
   await waitFor("every process of the test to end", () => {
-    const left = processesOf(eventFile);
+    const left = processesWith(variable, value);
     for (const pid of left) {
       try {
         process.kill(pid, "SIGKILL");
@@ -250,9 +261,9 @@ async function killAllOf(eventFile: string): Promise<void> {
   });
 }
 
-/** The processes that live now and were given this event file; a daemon's children inherit it. */
-export function processesOf(eventFile: string): number[] {
-  const entry = Buffer.from(`\0SAMPLE_EVENTS=${eventFile}\0`);
+/** The processes that live and were started with `variable=value`. */
+function processesWith(variable: string, value: string): number[] {
+  const entry = Buffer.from(`\0${variable}=${value}\0`);
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
