@@ -232,7 +232,11 @@ case :${PATH:-}: in
   *":$bin:"*) ;;
   *) say "$bin is not in PATH; add it:  export PATH=\"$bin:\$PATH\"" ;;
 esac
-say "Set up a node:  nymvisor init /path/to/nym-node --daemon-home ~/.nym/nym-nodes/NODE"
+if $system && [ -n "$units" ]; then
+  say "Set up a node, as the user that the unit names:  sudo -u nym -H nymvisor init /path/to/nym-node --daemon-home /home/nym/.nym/nym-nodes/NODE"
+else
+  say "Set up a node:  nymvisor init /path/to/nym-node --daemon-home ~/.nym/nym-nodes/NODE"
+fi
 if [ -n "$units" ]; then
   say "Then start it:  $systemctl enable --now nymvisor     (first see the comments in $units/nymvisor.service)"
   $system || say "So that it runs while you are logged out:  loginctl enable-linger"

@@ -41,6 +41,8 @@ export type NymvisorEvent =
   | { type: "backup.started"; name: string; path: string }
   | { type: "backup.done"; name: string; path: string; bytes: number; took: Duration }
   | { type: "backup.left-out"; path: string; kind: string }
+  /** Something else than the daemon changed it while it was read. */
+  | { type: "backup.disturbed"; path: string; how: string }
   | { type: "download.resumed"; name: string; at: number }
   | { type: "progress"; task: "download" | "backup"; name: string; done: number; total: number | null }
   | { type: "document.set-aside"; path: string; kept: string; reason: string }

@@ -42,6 +42,8 @@ export interface Layout {
   plan: string;
   history: string;
   upgradeLock: string;
+  /** Held by the one node that is stopped for an upgrade, of all that share the upgrade data. */
+  turnLock: string;
   current: string;
   genesis: string;
   upgrades: string;
@@ -71,6 +73,7 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     plan: join(upgradeData, "upgrade-plan.json"),
     history: join(upgradeData, "upgrade-history.json"),
     upgradeLock: join(upgradeData, "upgrade.lock"),
+    turnLock: join(upgradeData, "turn.lock"),
     current: join(upgradeData, "current"),
     genesis: join(upgradeData, "genesis"),
     upgrades: join(upgradeData, "upgrades"),

@@ -84,6 +84,8 @@ const renderers: Renderers = {
   "backup.skipped": (e) => warn(`no backup before the upgrade ${printable(e.name)}: unsafe_skip_backup is set`),
   "backup.started": (e) => info(`backing up before the upgrade ${printable(e.name)}, into ${e.path}`),
   "backup.done": (e) => info(`backed up into ${e.path}: ${formatBytes(e.bytes)} in ${brief(e.took)}`),
+  "backup.disturbed": (e) =>
+    warn(`a file ${e.how} while it was backed up, though the daemon had stopped: ${printable(e.path)}`),
   "backup.left-out": (e) => warn(`left out of the backup: ${e.path}, which is ${e.kind}`),
 
   "download.resumed": (e) => info(`the download of ${printable(e.name)} goes on at ${formatBytes(e.at)}`),

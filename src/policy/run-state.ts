@@ -122,6 +122,8 @@ export type UpgradeResult =
     }
   /** The old build stands. `stopped`: the daemon was stopped for the attempt and has to be started again. */
   | { outcome: "failed"; reason: string; stopped: boolean }
+  /** Nothing was begun: another node that shares the upgrade data has its turn. */
+  | { outcome: "postponed"; reason: string; stopped: false }
   /** Given up on request, or because the entry was withdrawn. */
   | { outcome: "given-up"; reason: string; stopped: boolean };
 

@@ -1,6 +1,6 @@
 import type { Duration } from "../model/duration.ts";
 import type { NymvisorEvent } from "../model/events.ts";
-import { delayAfter, LOCAL_BACKOFF, STAGING_BACKOFF, UPGRADE_BACKOFF, WAITING_BACKOFF } from "./backoff.ts";
+import { delayAfter, LOCAL_BACKOFF, STAGING_BACKOFF, TURN_DELAY, UPGRADE_BACKOFF, WAITING_BACKOFF } from "./backoff.ts";
 import type {
   Effect,
   Moment,
@@ -283,13 +283,13 @@ function recordResult(state: RunState, target: Target, result: UpgradeResult, no
     const recorded = result.unrecorded === null ? state : postponeRecording(state, result.unrecorded, now, say);
     return { ...recorded, plan, progress, failures: 0, forward: { attempts: 0, heldUntil: null } };
   }
-  const known = state.progress.get(target.name);
+  if (result.outcome === "postponed") return waitForTurn(state, target, result.reason, now, say);
   if (result.outcome === "given-up") {
     say({ type: "upgrade.aborted", name: target.name, reason: result.reason });
-    if (known === undefined) return state;
+    if (target.kind === "forward") return state;
     // Until the plan, in which something must have changed, has been read again.
     const heldUntil = now.monotonic + WAITING_BACKOFF.first;
-    return updateProgress(state, target.name, known.fingerprint, (progress) => ({ ...progress, heldUntil }));
+    return updateProgress(state, target.name, target.fingerprint, (progress) => ({ ...progress, heldUntil }));
   }
   const backoff = result.stopped ? UPGRADE_BACKOFF : WAITING_BACKOFF;
   const announce = (before: string | null, delay: Duration) => {
@@ -302,13 +302,27 @@ function recordResult(state: RunState, target: Target, result: UpgradeResult, no
     announce(null, delay);
     return { ...state, forward: { attempts, heldUntil: now.monotonic + delay } };
   }
-  return updateProgress(state, target.name, known?.fingerprint ?? "", (progress) => {
+  return updateProgress(state, target.name, target.fingerprint, (progress) => {
     const attempts = progress.attempts + 1;
     const delay = delayAfter(attempts, backoff);
     announce(progress.reason, delay);
-    // What was staged is looked at again before the next attempt.
-    const staging = { state: "failed", reason: result.reason, retryAt: now.monotonic + delay } as const;
+    // What was staged is looked at again before the next attempt, unless that is going on already.
+    const again = { state: "failed", reason: result.reason, retryAt: now.monotonic + delay } as const;
+    const staging = progress.staging.state === "running" ? progress.staging : again;
     return { ...progress, staging, attempts, heldUntil: now.monotonic + delay, reason: result.reason };
+  });
+}
+
+/** Said once for each time that it waits, whoever has the turn. */
+function waitForTurn(state: RunState, target: Target, reason: string, now: Moment, say: Say): RunState {
+  const heldUntil = now.monotonic + TURN_DELAY;
+  if (target.kind === "forward") {
+    if (state.forward.heldUntil === null) say({ type: "upgrade.waiting", name: target.name, reason });
+    return { ...state, forward: { ...state.forward, heldUntil } };
+  }
+  return updateProgress(state, target.name, target.fingerprint, (progress) => {
+    if (progress.heldUntil === null) say({ type: "upgrade.waiting", name: target.name, reason });
+    return { ...progress, heldUntil };
   });
 }
 

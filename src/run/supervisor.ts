@@ -9,9 +9,9 @@ import type { Emit } from "../model/events.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { decide, initialState, nextWake } from "../policy/run.ts";
-import type { Effect, Moment, RunInput, RunState, Target } from "../policy/run-state.ts";
+import type { Effect, Moment, RunInput, RunState, Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
-import { withLock } from "../system/lock.ts";
+import { type Lock, tryLock, withLock } from "../system/lock.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
 import { readJournal } from "../upgrade/journal.ts";
 import { LocalStagingError, stage } from "../upgrade/stage.ts";
@@ -52,6 +52,7 @@ export class Supervisor {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly stagings = new Map<string, AbortController>();
   private upgrade: AbortController | undefined;
+  private turn: Lock | undefined;
   private recording = false;
   private stopRequested: string | undefined;
   private planUnreadable: string | undefined;
@@ -174,6 +175,7 @@ export class Supervisor {
     await this.stop("nymvisor ends");
     await this.watcher?.close();
     await Promise.allSettled(this.background);
+    this.endTurn();
   }
 
   private inBackground(work: Promise<unknown>): void {
@@ -272,6 +274,7 @@ export class Supervisor {
     } catch (error) {
       this.take({ type: "start-failed", reason: reasonOf(error) });
     }
+    this.endTurn();
     this.startBackground();
   }
 
@@ -319,10 +322,26 @@ export class Supervisor {
   private async perform(target: Target): Promise<void> {
     const controller = new AbortController();
     this.upgrade = controller;
-    const result = await perform(
+    const result = await this.performInTurn(controller.signal, target);
+    this.upgrade = undefined;
+    if (result.outcome !== "done" && !result.stopped) this.endTurn();
+    this.take({ type: "upgrade-ended", result });
+    this.readPlan();
+  }
+
+  /** Nodes that share the upgrade data are stopped one after the other: the turn ends when the daemon runs again. */
+  private async performInTurn(signal: AbortSignal, target: Target): Promise<UpgradeResult> {
+    const { layout } = this.context;
+    const attempt = tryLock(layout.turnLock, `upgrading the node in ${layout.home}`);
+    if (attempt.lock === null) {
+      const who = attempt.holder === undefined ? "another node" : `the node of pid ${attempt.holder.pid}`;
+      return { outcome: "postponed", reason: `${who} is being upgraded`, stopped: false };
+    }
+    this.turn = attempt.lock;
+    return perform(
       {
         ...this.context,
-        signal: controller.signal,
+        signal,
         stopDaemon: async (why) => {
           if (this.daemon === undefined) return false;
           await this.daemon.stop(why, this.context.configuration.daemon.shutdown_grace_period);
@@ -331,10 +350,11 @@ export class Supervisor {
       },
       target,
     );
-    this.upgrade = undefined;
-    this.take({ type: "upgrade-ended", result });
-    // Not after a failure: reading the plan means that something has changed, and the upgrade would be tried at once.
-    if (result.outcome !== "failed") this.readPlan();
+  }
+
+  private endTurn(): void {
+    this.turn?.release();
+    this.turn = undefined;
   }
 
   private async record(): Promise<void> {

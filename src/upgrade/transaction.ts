@@ -1,5 +1,6 @@
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
+import { formatBytes } from "../model/bytes.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
 import { fromMilliseconds } from "../model/duration.ts";
 import { NymvisorError, reasonOf } from "../model/errors.ts";
@@ -65,12 +66,12 @@ export async function perform(context: TransactionContext, target: Target): Prom
   let stoppedAt: bigint | null = null;
   try {
     const prepared = target.kind === "upgrade" ? await prepareUpgrade(context, target) : await prepareForward(context);
-    await checkRoom(context);
+    const expectedBytes = await checkRoom(context);
     context.signal.throwIfAborted();
     let journal = begin(context, target, prepared);
     stopped = await context.stopDaemon(`upgrade to ${printable(prepared.info.name)}`);
     stoppedAt = stopped ? context.clock.monotonic() : null;
-    journal = await saveHome(context, journal);
+    journal = await saveHome(context, journal, expectedBytes);
     context.signal.throwIfAborted();
     journal = { ...journal, state: "switching", performedAt: context.clock.wall() };
     writeJournal(context.layout, journal);
@@ -137,13 +138,14 @@ function withdrawn(name: string): Withdrawn {
   return new Withdrawn({ what: `${printable(name)} is no longer in the plan as it was` });
 }
 
-async function checkRoom({ layout, configuration }: TransactionContext): Promise<void> {
-  if (configuration.daemon.unsafe_skip_backup) return;
-  const room = await checkBackupRoom({ home: layout.home, backups: layout.backups });
-  if (room.needed <= room.available) return;
+/** @returns how much there is to save. */
+async function checkRoom({ layout, configuration }: TransactionContext): Promise<number | undefined> {
+  if (configuration.daemon.unsafe_skip_backup) return undefined;
+  const { needed, available, sourceBytes } = await checkBackupRoom({ home: layout.home, backups: layout.backups });
+  if (needed <= available) return sourceBytes;
   throw new NymvisorError({
     what: "there is no room for the backup",
-    why: `it may need ${room.needed} bytes, and ${layout.backups} has ${room.available}`,
+    why: `it may need ${formatBytes(needed)}, and ${layout.backups} has ${formatBytes(available)}`,
     next: `make room there: df -h ${layout.backups}`,
   });
 }
@@ -167,9 +169,10 @@ function begin({ layout, clock, emit }: TransactionContext, target: Target, prep
 }
 
 /** The home, archived and durable; or, where the operator wants none, the note that there is none. */
-export async function saveHome(
+async function saveHome(
   context: Pick<TransactionContext, "layout" | "configuration" | "clock" | "emit" | "signal">,
   journal: Journal,
+  expectedBytes: number | undefined,
 ): Promise<Journal> {
   const { layout, configuration, clock, emit, signal } = context;
   const { name } = journal.to;
@@ -187,9 +190,11 @@ export async function saveHome(
     name,
     at: clock.wall(),
     signal,
+    expectedBytes,
     onProgress: (done, total) => emit({ type: "progress", task: "backup", name, done, total }),
   });
   for (const { path, kind } of backup.leftOut) emit({ type: "backup.left-out", path, kind });
+  for (const { path, how } of backup.disturbed) emit({ type: "backup.disturbed", path, how });
   emit({
     type: "backup.done",
     name,

@@ -144,10 +144,18 @@ class SimulatedMachine {
       () => this.stage(name, fingerprint),
       () => this.failStaging(name, fingerprint, how),
     ]);
-    if (this.daemon === "starting") now.push(() => this.start(), () => this.failStart());
+    if (this.daemon === "starting")
+      now.push(
+        () => this.start(),
+        () => this.failStart(),
+      );
     if (this.daemon === "running") now.push(() => this.exit(how % 3));
     if (this.upgrade !== undefined) now.push(() => this.goOnUpgrading(how));
-    if (this.recording) now.push(() => this.record(), () => this.failRecording());
+    if (this.recording)
+      now.push(
+        () => this.record(),
+        () => this.failRecording(),
+      );
     if (how % 11 === 0) now.push(() => this.stop());
     // What is under way goes on more often than something new happens.
     return [...always, ...now, ...now, ...now];
@@ -175,8 +183,9 @@ class SimulatedMachine {
       ...(monotonic === null ? [] : [monotonic - this.now.monotonic]),
       ...(wall === null ? [] : [wall - this.now.wall]),
     ];
-    if (waits.length === 0) return false;
-    this.pass(waits.reduce((least, wait) => (wait < least ? wait : least)));
+    const [least] = waits.toSorted((a, b) => Number(a - b));
+    if (least === undefined) return false;
+    this.pass(least);
     return true;
   }
 
@@ -218,7 +227,8 @@ class SimulatedMachine {
     this.upgrade = undefined;
     const stopped = upgrade.stoppedDaemon;
     if (upgrade.givenUp) this.endUpgrade({ outcome: "given-up", reason: "asked to", stopped });
-    else if (this.daemon === "running" || how % 4 === 1) this.endUpgrade({ outcome: "failed", reason: "full", stopped });
+    else if (this.daemon === "running" || how % 4 === 1)
+      this.endUpgrade({ outcome: "failed", reason: "full", stopped });
     else if (how % 4 === 2) this.endUpgrade({ outcome: "given-up", reason: "withdrawn", stopped });
     else this.finishUpgrade(upgrade.target, how % 5 === 0 ? "no space" : null);
   }
@@ -333,7 +343,9 @@ test("when all goes well again every upgrade of the plan is performed once, woke
     restartOnFailure: true,
     maxStartupFailures: 1000,
   }));
-  const quiet = chances.map((sequence) => sequence.map(([what, how]): Chance => [what, how % 11 === 0 ? how + 1 : how]));
+  const quiet = chances.map((sequence) =>
+    sequence.map(([what, how]): Chance => [what, how % 11 === 0 ? how + 1 : how]),
+  );
   fc.assert(
     fc.property(patient, quiet, fc.nat(100_000), (chosen, sequence, last) => {
       const machine = new SimulatedMachine(chosen, false);

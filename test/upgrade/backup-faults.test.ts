@@ -210,6 +210,6 @@ test("a full disk is an error with figures, and leaves nothing behind", async ()
     // What was taken up is free again.
     expect((await checkBackupRoom({ home, backups })).available).toBe(4 * MIB);
   } finally {
-    Bun.spawnSync(["umount", backups]);
+    Bun.spawnSync(["umount", "--lazy", backups]);
   }
 });

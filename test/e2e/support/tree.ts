@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import type { TemporaryHome } from "../../support/temporary-home.ts";
 
 /** `d 755 instances`, in byte order of the paths: as the golden data lists a tree. */
 export function listTree(root: string): string[] {
@@ -23,6 +24,18 @@ export function contentsOf(root: string): Record<string, string> {
   return Object.fromEntries(contents);
 }
 
-function paths(root: string): string[] {
-  return readdirSync(root, { recursive: true, encoding: "utf8" }).sort((a, b) => (a < b ? -1 : 1));
+/** All that stands in a home, but for the events that its sample daemons write: to be the same before and after. */
+export function stateOf(home: TemporaryHome): Record<string, string> {
+  const { events: _, ...others } = contentsOf(home.path);
+  return others;
+}
+
+/** Relative to the root, in byte order; a link is not followed. */
+function paths(root: string, folder = ""): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true })
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? [path, ...paths(root, path)] : [path];
+    })
+    .sort((a, b) => (a < b ? -1 : 1));
 }

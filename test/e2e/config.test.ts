@@ -1,0 +1,344 @@
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describeGolden, readGolden } from "../support/golden.ts";
+import { writeSampleDaemon } from "../support/sample-daemon.ts";
+import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
+import { expectFailure, expectSuccess } from "./support/expect.ts";
+import { inGoldenWords, layGoldenInstance } from "./support/golden-instance.ts";
+import { Instance, takeIn } from "./support/instance.ts";
+import { nymvisor, type Surroundings, succeed } from "./support/nymvisor.ts";
+import { stateOf } from "./support/tree.ts";
+
+type Shown = Record<"nymvisor" | "daemon", Record<string, string | number | boolean | null>>;
+
+/** REFERENCE section 2: every setting, with two values that are not its default. */
+const SETTINGS: readonly {
+  key: `${"nymvisor" | "daemon"}.${string}`;
+  env: string;
+  flag: string;
+  values: readonly [string, string];
+  shown: readonly [unknown, unknown];
+}[] = [
+  {
+    key: "nymvisor.id",
+    env: "NYMVISOR_ID",
+    flag: "--id",
+    values: ["a-flag", "a-variable"],
+    shown: ["a-flag", "a-variable"],
+  },
+  {
+    key: "nymvisor.upstream_base_upgrade_url",
+    env: "NYMVISOR_UPSTREAM_BASE_UPGRADE_URL",
+    flag: "--upstream-base-upgrade-url",
+    values: ["https://flag.example/", "https://variable.example/x"],
+    shown: ["https://flag.example/", "https://variable.example/x"],
+  },
+  {
+    key: "nymvisor.upstream_polling_rate",
+    env: "NYMVISOR_UPSTREAM_POLLING_RATE",
+    flag: "--upstream-polling-rate",
+    values: ["90s", "1h 30m"],
+    shown: ["1m 30s", "1h 30m"],
+  },
+  {
+    key: "nymvisor.disable_logs",
+    env: "NYMVISOR_DISABLE_LOGS",
+    flag: "--disable-nymvisor-logs",
+    values: ["", "F"],
+    shown: [true, false],
+  },
+  {
+    key: "nymvisor.upgrade_data_directory",
+    env: "NYMVISOR_UPGRADE_DATA_DIRECTORY",
+    flag: "--upgrade-data-directory",
+    values: ["flag-data", "./variable data/../data"],
+    shown: ["@HOME@/flag-data", "@HOME@/data"],
+  },
+  {
+    key: "daemon.home",
+    env: "DAEMON_HOME",
+    flag: "--daemon-home",
+    values: ["n1", "../home/n2"],
+    shown: ["@HOME@/n1", "@HOME@/n2"],
+  },
+  {
+    key: "daemon.absolute_upstream_upgrade_url",
+    env: "DAEMON_ABSOLUTE_UPSTREAM_UPGRADE_URL",
+    flag: "--daemon-absolute-upstream-upgrade-url",
+    values: ["http://flag.example/i.json", "https://variable.example/i.json"],
+    shown: ["http://flag.example/i.json", "https://variable.example/i.json"],
+  },
+  {
+    key: "daemon.allow_binaries_download",
+    env: "DAEMON_ALLOW_BINARIES_DOWNLOAD",
+    flag: "--allow-download-upgrade-binaries",
+    values: ["false", "1"],
+    shown: [false, true],
+  },
+  {
+    key: "daemon.enforce_download_checksum",
+    env: "DAEMON_ENFORCE_DOWNLOAD_CHECKSUM",
+    flag: "--enforce-download-checksum",
+    values: ["false", "True"],
+    shown: [false, true],
+  },
+  {
+    key: "daemon.restart_after_upgrade",
+    env: "DAEMON_RESTART_AFTER_UPGRADE",
+    flag: "--restart-daemon-after-upgrade",
+    values: ["false", "t"],
+    shown: [false, true],
+  },
+  {
+    key: "daemon.restart_on_failure",
+    env: "DAEMON_RESTART_ON_FAILURE",
+    flag: "--restart-daemon-on-failure",
+    values: ["", "0"],
+    shown: [true, false],
+  },
+  {
+    key: "daemon.failure_restart_delay",
+    env: "DAEMON_FAILURE_RESTART_DELAY",
+    flag: "--on-failure-daemon-restart-delay",
+    values: ["500ms", "1week"],
+    shown: ["500ms", "7days"],
+  },
+  {
+    key: "daemon.max_startup_failures",
+    env: "DAEMON_MAX_STARTUP_FAILURES",
+    flag: "--max-daemon-startup-failures",
+    values: ["3", "0"],
+    shown: [3, 0],
+  },
+  {
+    key: "daemon.startup_period_duration",
+    env: "DAEMON_STARTUP_PERIOD_DURATION",
+    flag: "--startup-period-duration",
+    values: ["5m", "5316us"],
+    shown: ["5m", "5ms 316us"],
+  },
+  {
+    key: "daemon.shutdown_grace_period",
+    env: "DAEMON_SHUTDOWN_GRACE_PERIOD",
+    flag: "--daemon-shutdown-grace-period",
+    values: ["30 sec", "2days"],
+    shown: ["30s", "2days"],
+  },
+  {
+    key: "daemon.backup_data_directory",
+    env: "DAEMON_BACKUP_DATA_DIRECTORY",
+    flag: "--daemon-backup-data-directory",
+    values: ["flag-backups", "/var/tmp/../variable-backups"],
+    shown: ["@HOME@/flag-backups", "/var/variable-backups"],
+  },
+  {
+    key: "daemon.unsafe_skip_backup",
+    env: "DAEMON_UNSAFE_SKIP_BACKUP",
+    flag: "--unsafe-skip-backup",
+    values: ["", "FALSE"],
+    shown: [true, false],
+  },
+];
+
+/** Every setting's value by its key, as `-o json` shows it. */
+function valuesIn(home: TemporaryHome, json: string): Record<string, unknown> {
+  const shown: Shown = JSON.parse(json.replaceAll(home.path, "@HOME@"));
+  return Object.fromEntries(
+    Object.entries(shown).flatMap(([table, rows]) =>
+      Object.entries(rows).map(([key, value]) => [`${table}.${key}`, value]),
+    ),
+  );
+}
+
+const expected = (which: 0 | 1) => Object.fromEntries(SETTINGS.map(({ key, shown }) => [key, shown[which]]));
+const asFlags = () => SETTINGS.flatMap(({ flag, values: [value] }) => (value === "" ? [flag] : [flag, value]));
+/** A folder for backups under /var is not made by a test. */
+const asVariables = (home: TemporaryHome) =>
+  Object.fromEntries(SETTINGS.map(({ env, values }) => [env, values[1].replace("/var/tmp/..", `${home.path}/x/..`)]));
+
+describe("every setting", () => {
+  test("is taken from the flags of init, kept in the file and shown by config", async () => {
+    using home = temporaryHome();
+    const binary = writeSampleDaemon(home.at("nym-node"), { version: "1.0.0" });
+    const answer = await succeed(home, ["init", "-o", "json", ...asFlags(), binary]);
+    expect(valuesIn(home, answer)).toEqual({ ...expected(0), "daemon.name": "nym-node" });
+    expect(await succeed(home, ["config", "-o", "json"])).toBe(answer);
+  });
+
+  test("is taken from its variable, over a flag that says otherwise", async () => {
+    using home = temporaryHome();
+    const binary = writeSampleDaemon(home.at("nym-node"), { version: "1.0.0" });
+    const words = ["init", "-o", "json", ...asFlags(), binary];
+    const answer = await succeed(home, words, { variables: asVariables(home) });
+    const backups = { "daemon.backup_data_directory": "@HOME@/variable-backups" };
+    expect(valuesIn(home, answer)).toEqual({ ...expected(1), ...backups, "daemon.name": "nym-node" });
+    expect(await succeed(home, ["config", "-o", "json"])).toBe(answer);
+  });
+
+  test("is taken from its variable, over a file that says otherwise", async () => {
+    using home = temporaryHome();
+    const binary = writeSampleDaemon(home.at("nym-node"), { version: "1.0.0" });
+    await succeed(home, ["init", ...asFlags(), binary]);
+    const { NYMVISOR_ID: _, ...variables } = asVariables(home);
+    const answer = await succeed(home, ["config", "-o", "json"], { variables });
+    const others = { "nymvisor.id": "a-flag", "daemon.backup_data_directory": "@HOME@/variable-backups" };
+    expect(valuesIn(home, answer)).toEqual({ ...expected(1), ...others, "daemon.name": "nym-node" });
+  });
+
+  test("counts as not set where its variable is empty", async () => {
+    using home = temporaryHome();
+    await takeIn(home);
+    const empty = Object.fromEntries([...SETTINGS.map(({ env }) => env), "DAEMON_NAME"].map((env) => [env, ""]));
+    const answer = await succeed(home, ["config", "-o", "json"]);
+    expect(await succeed(home, ["config", "-o", "json"], { variables: empty })).toBe(answer);
+  });
+
+  test("is named when its variable holds something wrong, all of them at once, with exit status 1", async () => {
+    using home = temporaryHome();
+    await takeIn(home);
+    const wrong = {
+      NYMVISOR_UPSTREAM_BASE_UPGRADE_URL: "ftp://x/",
+      NYMVISOR_UPSTREAM_POLLING_RATE: "soon",
+      NYMVISOR_DISABLE_LOGS: "yes",
+      DAEMON_RESTART_ON_FAILURE: "2",
+      DAEMON_FAILURE_RESTART_DELAY: "-1s",
+      DAEMON_MAX_STARTUP_FAILURES: "many",
+    };
+    const before = stateOf(home);
+    for (const command of ["config", "daemon-build-info", "run"]) {
+      const ended = await nymvisor(home, [command], { variables: wrong });
+      expectFailure(ended, 1, ...Object.entries(wrong).map(([name, value]) => new RegExp(`${name}.*"${value}"`)));
+    }
+    expect(stateOf(home)).toEqual(before);
+  });
+
+  test("is named with its flag when that holds something wrong, all of them at once, with exit status 2", async () => {
+    using home = temporaryHome();
+    const binary = writeSampleDaemon(home.at("nym-node"), { version: "1.0.0" });
+    const wrong = [
+      ["--upstream-polling-rate", "0s"],
+      ["--enforce-download-checksum", "maybe"],
+      ["--max-daemon-startup-failures", "1.5"],
+      ["--daemon-absolute-upstream-upgrade-url", "example.org"],
+    ] as const;
+    const ended = await nymvisor(home, ["init", "--daemon-home", "n", ...wrong.flat(), binary]);
+    expectFailure(ended, 2, ...wrong.map(([flag]) => flag), "maybe", "1.5");
+    expect(Object.keys(stateOf(home))).toEqual(["nym-node"]);
+  });
+});
+
+describe("a boolean in a variable", () => {
+  test.each([
+    ...["true", "t", "1", "TRUE", "T"].map((word) => [word, true]),
+    ...["false", "f", "0", "False", "F"].map((word) => [word, false]),
+  ])("may be written %s", async (word, value) => {
+    using home = temporaryHome();
+    await takeIn(home);
+    const variables = { DAEMON_UNSAFE_SKIP_BACKUP: String(word) };
+    const answer: Shown = JSON.parse(await succeed(home, ["config", "-o", "json"], { variables }));
+    expect(answer.daemon.unsafe_skip_backup).toBe(value === true);
+  });
+});
+
+describe("the daemon's home", () => {
+  test("is required at init: without flag and variable it is a usage error that names both", async () => {
+    using home = temporaryHome();
+    const binary = writeSampleDaemon(home.at("nym-node"), { version: "1.0.0" });
+    for (const variables of [{}, { DAEMON_HOME: "" }]) {
+      expectFailure(await nymvisor(home, ["init", binary], { variables }), 2, "--daemon-home", "DAEMON_HOME");
+    }
+    expect(Object.keys(stateOf(home))).toEqual(["nym-node"]);
+  });
+});
+
+describe("the daemon's name", () => {
+  test("in DAEMON_NAME has to be the binary's", async () => {
+    using home = temporaryHome();
+    const binary = writeSampleDaemon(home.at("nym-node"), { version: "1.0.0" });
+    const words = ["init", "--daemon-home", "n", binary];
+    expectFailure(await nymvisor(home, words, { variables: { DAEMON_NAME: "nym-api" } }), 1, "nym-api", "nym-node");
+    await succeed(home, words, { variables: { DAEMON_NAME: "nym-node" } });
+  });
+});
+
+describe("NYM_HOME_DIR", () => {
+  const elsewhere = (home: TemporaryHome): Surroundings => ({ variables: { NYM_HOME_DIR: home.at("elsewhere") } });
+
+  test("stands in for HOME, in init and in what follows", async () => {
+    using home = temporaryHome();
+    const binary = writeSampleDaemon(home.at("nym-node"), { version: "1.0.0" });
+    mkdirSync(home.at("elsewhere"));
+    await succeed(home, ["init", "--daemon-home", home.at("n"), binary], elsewhere(home));
+    expect(Object.keys(stateOf(home)).filter((path) => path.startsWith(".nym/"))).toEqual([]);
+    expect(await succeed(home, ["config"], elsewhere(home))).toContain(
+      `\ndaemon home:                       ${home.at("n")}\n`,
+    );
+    expect(await succeed(home, ["daemon-build-info"], elsewhere(home))).toContain("1.0.0");
+    expectFailure(await nymvisor(home, ["config"]), 1, home.at(".nym/nymvisors/instances"), "init");
+  });
+
+  test("that is empty is not set", async () => {
+    using home = temporaryHome();
+    await takeIn(home);
+    await succeed(home, ["config"], { variables: { NYM_HOME_DIR: "" } });
+  });
+});
+
+describeGolden("config prints what the Rust program prints", () => {
+  test("of its own instance, as text and as JSON", async () => {
+    using home = temporaryHome();
+    layGoldenInstance(home, "after-init");
+    expect(inGoldenWords(home, expectSuccess(await nymvisor(home, ["config"])))).toBe(readGolden("config.txt"));
+    const json = expectSuccess(await nymvisor(home, ["config", "--output=json"]));
+    expect(inGoldenWords(home, json)).toBe(readGolden("config.json"));
+  });
+});
+
+describe("config", () => {
+  test("changes nothing, asks no binary and takes no lock", async () => {
+    using home = temporaryHome();
+    const instance = await takeIn(home);
+    writeFileSync(instance.binaryOf("genesis"), "no binary at all");
+    mkdirSync(home.at(".nym/nymvisors/data/nym-node/upgrade.lock"));
+    const before = stateOf(home);
+    await succeed(home, ["config"]);
+    expect(stateOf(home)).toEqual(before);
+  });
+
+  test("names a key that does not exist, its line and the nearest that does", async () => {
+    using home = temporaryHome();
+    const instance = await takeIn(home);
+    const config = readFileSync(instance.config, "utf8").replace("shutdown_grace_period =", "shutdown_grace_perod =");
+    writeFileSync(instance.config, config);
+    const line = config.split("\n").findIndex((text) => text.startsWith("shutdown_grace_perod")) + 1;
+    const ended = await nymvisor(home, ["config"]);
+    expectFailure(ended, 1, `${instance.config}:${line}`, "shutdown_grace_perod", "shutdown_grace_period");
+  });
+
+  test("names each wrong value in the file with its line, and the wrong variable beside them", async () => {
+    using home = temporaryHome();
+    const instance = await takeIn(home);
+    const config = readFileSync(instance.config, "utf8")
+      .replace("max_startup_failures = 10", "max_startup_failures = 'ten'")
+      .replace("upstream_polling_rate = '1h'", "upstream_polling_rate = '1 fortnight'");
+    writeFileSync(instance.config, config);
+    const lineOf = (start: string) => config.split("\n").findIndex((text) => text.startsWith(start)) + 1;
+    const ended = await nymvisor(home, ["config"], { variables: { DAEMON_HOME: "\u0007" } });
+    expectFailure(ended, 1, ...["max_startup_failures", "upstream_polling_rate"].map((key) => `:${lineOf(key)}`));
+  });
+
+  test("brings a file of an older scheme up to date, and keeps the original beside it", async () => {
+    using home = temporaryHome();
+    const instance = new Instance(home);
+    mkdirSync(home.at(".nym/nymvisors/instances/nym-node-default/config"), { recursive: true });
+    const older = `[nymvisor]\nid = 'nym-node-default'\n[daemon]\nname = 'nym-node'\ndaemon_home = '${home.at("n")}'\n`;
+    writeFileSync(instance.config, older);
+    const { status, stdout, stderr } = await nymvisor(home, ["config", "-o", "json"]);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ daemon: { home: home.at("n") } });
+    expect(stderr).toContain(`${instance.config}.v1.bak`);
+    expect(readFileSync(`${instance.config}.v1.bak`, "utf8")).toBe(older);
+    expect(readFileSync(instance.config, "utf8")).toContain(`home = '${home.at("n")}'`);
+    expect(expectSuccess(await nymvisor(home, ["config", "-o", "json"]))).toBe(stdout);
+  });
+});
