@@ -202,7 +202,8 @@ unit_text() {
     sed "s|^ExecStart=/usr/local/bin/nymvisor|ExecStart=$path|" "$folder/$1"
   else
     # A user's systemd may neither change the user nor take capabilities away, and knows no network of the machine.
-    sed -e "s|^ExecStart=/usr/local/bin/nymvisor|ExecStart=$path|" -e '/^User=/d' -e '/network-online/d' \
+    say "# nymvisor under your own systemd: systemctl --user edit nymvisor, then systemctl --user enable --now nymvisor"
+    sed -e '1,/^$/{/^$/!d;}' -e '/^#/s/systemctl \([a-z]\)/systemctl --user \1/g' -e "s|^ExecStart=/usr/local/bin/nymvisor|ExecStart=$path|" -e '/^User=/d' -e '/network-online/d' \
       -e '/^# --- hardening/,/^# --- end of hardening/d' -e 's/^WantedBy=.*/WantedBy=default.target/' "$folder/$1"
   fi
 }

@@ -136,19 +136,19 @@ const table = {
       default: "10s",
       env: "DAEMON_FAILURE_RESTART_DELAY",
       flag: "on-failure-daemon-restart-delay",
-      help: "How long to wait before that",
+      help: "How long to wait before a failed daemon is started again",
     }),
     max_startup_failures: shared(count, {
       default: 10,
       env: "DAEMON_MAX_STARTUP_FAILURES",
       flag: "max-daemon-startup-failures",
-      help: "Give up after this many failures in a row, each soon after a start",
+      help: "Give up after this many startup failures in a row",
     }),
     startup_period_duration: shared(duration, {
       default: "120s",
       env: "DAEMON_STARTUP_PERIOD_DURATION",
       flag: "startup-period-duration",
-      help: "How soon after its start a failure counts as one of those",
+      help: "A failure this soon after the start is a startup failure",
     }),
     shutdown_grace_period: shared(duration, {
       default: "10s",

@@ -326,13 +326,19 @@ export class Supervisor {
     this.upgrade = undefined;
     if (result.outcome !== "done" && !result.stopped) this.endTurn();
     this.take({ type: "upgrade-ended", result });
-    this.readPlan();
+    // Else nothing has changed. Reading the plan means that something has: the upgrade would be tried again at once.
+    if (result.outcome === "done" || result.outcome === "given-up") this.readPlan();
   }
 
   /** Nodes that share the upgrade data are stopped one after the other: the turn ends when the daemon runs again. */
   private async performInTurn(signal: AbortSignal, target: Target): Promise<UpgradeResult> {
     const { layout } = this.context;
-    const attempt = tryLock(layout.turnLock, `upgrading the node in ${layout.home}`);
+    let attempt: ReturnType<typeof tryLock>;
+    try {
+      attempt = tryLock(layout.turnLock, `upgrading the node in ${layout.home}`);
+    } catch (error) {
+      return { outcome: "failed", reason: reasonOf(error), stopped: false };
+    }
     if (attempt.lock === null) {
       const who = attempt.holder === undefined ? "another node" : `the node of pid ${attempt.holder.pid}`;
       return { outcome: "postponed", reason: `${who} is being upgraded`, stopped: false };

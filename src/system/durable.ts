@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   constants,
   fchmodSync,
@@ -20,7 +21,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { errorCode, NymvisorError } from "../model/errors.ts";
 import { isAlive, self } from "./process-table.ts";
 
@@ -137,6 +138,7 @@ export function makeFolderDurably(path: string, { mode }: WriteOptions = {}): vo
   for (const folder of missing) {
     try {
       mkdirSync(folder, mode === undefined ? {} : { mode });
+      if (mode !== undefined) chmodSync(folder, mode);
       giveToOwnerOf(dirname(folder), (uid, gid) => lchownSync(folder, uid, gid));
     } catch (error) {
       // Another nymvisor may be making the same folder at this moment.
@@ -206,7 +208,7 @@ function followLinks(path: string): string {
     return realpathSync(path);
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
-    return join(dirname(path), readlinkSync(path));
+    return followLinks(resolve(realpathSync(dirname(path)), readlinkSync(path)));
   }
 }
 
@@ -247,6 +249,7 @@ function explainWrite(path: string, error: unknown): NymvisorError {
 const MEANINGS: Readonly<Record<string, string>> = {
   ENOSPC: "no space is left on the device (ENOSPC)",
   EDQUOT: "the disk quota is used up (EDQUOT)",
+  EFBIG: "the file would be larger than this process may write (EFBIG)",
   EROFS: "the file system is mounted read-only (EROFS)",
   EACCES: "permission is denied (EACCES)",
   EPERM: "the operation is not permitted (EPERM)",

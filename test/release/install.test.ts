@@ -273,7 +273,9 @@ describe("install.sh without root", () => {
     expect(unit).toContain(`ExecStart=${home.at(".local/bin/nymvisor")} run run`);
     expect(unit).toContain("WantedBy=default.target");
     expect(unit).toContain("KillMode=mixed");
+    expect(unit).toContain("UMask=0077");
     expect(unit).not.toMatch(/^(User|CapabilityBoundingSet|ProtectSystem)=/m);
+    expect(unit).not.toContain("useradd");
   });
 
   test("names --prefix when it may not write where it would", async () => {
