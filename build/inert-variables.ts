@@ -16,7 +16,7 @@ const READ_ONLY_DATA = ".rodata";
 const CODE = ".text";
 const UNREADABLE = 0x01;
 
-/** What the C and C++ of the runtime ask getenv(3) for, and Rust's own table of variables: all of them. */
+/** The names that the runtime hands to getenv(3), seen with a shim around it: every BUN_… of that form. */
 const C_STRINGS = /(?<=\0)(?:BUN_[A-Z]\w*|NODE_TLS_REJECT_UNAUTHORIZED)(?=\0)/g;
 
 /**

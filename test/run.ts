@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { buildExecutable } from "../build/compile.ts";
+import { requirePinnedBun } from "../build/pinned-bun.ts";
 import { targetOfThisMachine } from "../build/targets.ts";
 import { NymvisorError, reasonOf } from "../src/model/errors.ts";
 import { EXECUTABLE_VARIABLE } from "./support/executable.ts";
@@ -26,6 +27,7 @@ const WORKERS = availableParallelism() + 1;
 const NOT_INHERITED = /^(BUN_OPTIONS|BUN_BE_BUN|NYM_|NYMVISOR_|DAEMON_|SAMPLE_|JOURNAL_STREAM|NOTIFY_SOCKET)/;
 
 async function main(folder: string, args: readonly string[]): Promise<TestCounts> {
+  requirePinnedBun("bun run test");
   const executable = join(folder, "nymvisor");
   await buildExecutable({ target: targetOfThisMachine(), outfile: executable });
   const report = join(folder, "junit.xml");

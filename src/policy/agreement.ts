@@ -15,7 +15,8 @@ export type Agreement =
   | { state: "agreed" }
   /** The home is on an older build than `current`: it has to be brought forward (REFERENCE section 4). */
   | { state: "behind" }
-  | { state: "disagreed"; what: string; sides: string };
+  /** `other`: what the binary of `current` disagrees with, its own announcement or this home's record. */
+  | { state: "disagreed"; other: "announcement" | "record"; what: string; sides: string };
 
 /** Whether the daemon may be started on what is there (REFERENCE section 6, daemon loop). */
 export function judgeAgreement({ current, record, history }: Sides): Agreement {
@@ -23,6 +24,7 @@ export function judgeAgreement({ current, record, history }: Sides): Agreement {
   if (announced.length > 0) {
     return {
       state: "disagreed",
+      other: "announcement",
       what: `the binary of ${printable(current.name)} is not the one that its upgrade-info.json describes`,
       sides: `binary | upgrade-info.json: ${announced.join("; ")}`,
     };
@@ -33,6 +35,7 @@ export function judgeAgreement({ current, record, history }: Sides): Agreement {
     if (differing.length === 0) return { state: "agreed" };
     return {
       state: "disagreed",
+      other: "record",
       what: `the binary of ${printable(current.name)} is not the one that this home was last run with`,
       sides: `binary | current-version-info.json: ${differing.join("; ")}`,
     };
@@ -40,6 +43,7 @@ export function judgeAgreement({ current, record, history }: Sides): Agreement {
   if (isBehind(record, current, history)) return { state: "behind" };
   return {
     state: "disagreed",
+    other: "record",
     what: `this home was last run with ${printable(record.name)} (${printable(record.version)}), and current is ${printable(current.name)} (${printable(current.build.build_version)})`,
     sides: "the home is not older than current, so an older build would be started on newer data",
   };

@@ -35,6 +35,7 @@ const JITTER = 0.1;
 /** Asks the source at once and then at every polling rate, until the signal. A failed poll is logged and tried again. */
 export class Poller {
   private wake: () => void = () => {};
+  private askAgain = false;
   private failing = false;
   private readonly said = new Map<string, string>();
 
@@ -43,15 +44,18 @@ export class Poller {
   async run(): Promise<void> {
     const { signal, configuration } = this.context;
     while (!signal.aborted) {
+      this.askAgain = false;
       await this.pollOnce();
+      if (this.askAgain) continue;
       const pause =
         toMilliseconds(configuration.nymvisor.upstream_polling_rate) * (1 - JITTER + 2 * JITTER * Math.random());
       await this.sleep(pause);
     }
   }
 
-  /** Cuts the pause short. */
+  /** Cuts the pause short; a poll that is under way is followed by another, as its answer may be old already. */
   askNow(): void {
+    this.askAgain = true;
     this.wake();
   }
 

@@ -35,7 +35,6 @@ export async function run(args: readonly string[], environment: Environment): Pr
     },
     args,
   );
-  emit({ type: "run.started", instance: configuration.nymvisor.id, version: VERSION, pid: process.pid });
   const onTerminal = environment.terminal.stdin || environment.terminal.stderr;
   const deafen = listenToSignals(onTerminal, (signal, meaning) => {
     if (meaning === "stop") {
@@ -45,6 +44,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
       if (meaning === "reload") supervisor.reload();
     }
   });
+  emit({ type: "run.started", instance: configuration.nymvisor.id, version: VERSION, pid: process.pid });
   let mistaken = false;
   // A mistake of ours must not leave a daemon without a parent: it is stopped as if we had been asked to.
   const onMistake = (error: unknown) => {

@@ -25,7 +25,7 @@ export async function examine(context: StartContext): Promise<HomeState> {
   const name = readCurrent(context.layout) ?? "genesis";
   const buildInfo = await buildInfoOf(buildLayout(context.layout, name), context.environment, context.signal);
   const home = compareSides(context, name, buildInfo);
-  if (home.agreement.state === "disagreed") throw disagreement(context.layout, home.agreement);
+  if (home.agreement.state === "disagreed") throw disagreement(context.layout, home.current, home.agreement);
   return home;
 }
 

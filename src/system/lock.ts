@@ -1,18 +1,20 @@
 import {
   closeSync,
   constants,
+  fchownSync,
   fstatSync,
   ftruncateSync,
+  lstatSync,
   openSync,
   readFileSync,
   renameSync,
-  rmdirSync,
   statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { errorCode, NymvisorError } from "../model/errors.ts";
-import { explanation } from "./durable.ts";
+import { explanation, giveToOwnerOf } from "./durable.ts";
 import { tryExclusiveLock } from "./libc.ts";
 import { self } from "./process-table.ts";
 
@@ -52,6 +54,8 @@ export function tryLock(path: string, purpose: string): { lock: Lock } | { lock:
       closeSync(descriptor);
       continue;
     }
+    // Should root be killed here, the user that the service runs as must still be able to open it.
+    giveToOwnerOf(dirname(path), (uid, gid) => fchownSync(descriptor, uid, gid));
     const { pid, startTime } = self();
     ftruncateSync(descriptor, 0);
     writeSync(descriptor, `${JSON.stringify({ pid, startTime, purpose } satisfies Holder)}\n`, 0);
@@ -78,31 +82,40 @@ function held(path: string, descriptor: number): Lock {
   };
 }
 
+/** How often, and how many milliseconds apart, a leftover is looked at that another process is clearing away. */
+const CLEARING_LOOKS = 200;
+const CLEARING_PAUSE_MS = 5;
+
 function openLockFile(path: string): number {
-  for (;;) {
+  for (let look = 1; ; look += 1) {
     try {
       return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
     } catch (error) {
       // A folder or a link of this name is some other tool's leftover: no nymvisor makes one, so none holds it.
-      if (errorCode(error) === "EISDIR") {
-        clearFolder(path);
-        continue;
-      }
-      if (errorCode(error) === "ELOOP") {
-        unlinkSync(path);
-        continue;
-      }
+      const leftover = errorCode(error) === "EISDIR" || errorCode(error) === "ELOOP";
+      if (leftover && (clearAway(path) || look < CLEARING_LOOKS)) continue;
       throw new NymvisorError({ what: `the lock ${path} cannot be opened`, why: explanation(error), cause: error });
     }
   }
 }
 
-function clearFolder(path: string): void {
+/**
+ * Clears a folder or a link away. Another process may have done so already and hold the lock by now, which must not be
+ * cleared away: so it is looked at again, under a lock of the folder that it lies in. @returns false if that is taken.
+ */
+function clearAway(path: string): boolean {
+  const folder = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    rmdirSync(path);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return;
-    renameSync(path, `${path}.stale-${process.pid}-${performance.timeOrigin + performance.now()}`);
+    if (!tryExclusiveLock(folder)) {
+      Bun.sleepSync(CLEARING_PAUSE_MS);
+      return false;
+    }
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isSymbolicLink()) unlinkSync(path);
+    else if (found?.isDirectory()) renameSync(path, `${path}.stale-${process.pid}-${process.hrtime.bigint()}`);
+    return true;
+  } finally {
+    closeSync(folder);
   }
 }
 

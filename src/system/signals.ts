@@ -10,19 +10,10 @@ const STOP = ["SIGINT", "SIGTERM", "SIGQUIT"] as const;
 
 /**
  * What a service manager or a person may send by mistake. SIGCHLD, SIGCONT, SIGWINCH, SIGURG do nothing by default;
- * SIGTSTP, SIGTTIN and SIGTTOU stop and continue as in every program; SIGPIPE is the runtime's.
+ * SIGTSTP, SIGTTIN and SIGTTOU stop and continue as in every program; SIGPIPE and SIGPWR are the
+ * runtime's, which ignores them when they come from outside.
  */
-const HARMLESS = [
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGALRM",
-  "SIGVTALRM",
-  "SIGPROF",
-  "SIGIO",
-  "SIGPWR",
-  "SIGXCPU",
-  "SIGXFSZ",
-] as const;
+const HARMLESS = ["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGXCPU", "SIGXFSZ"] as const;
 
 /**
  * @param onTerminal nymvisor belongs to a terminal. Then SIGHUP says that the terminal is gone, and means stop;

@@ -245,10 +245,15 @@ export function compareSides({ layout, clock, emit }: StockContext, name: string
 }
 
 /** The error for a start that only a person can allow. */
-export function disagreement(layout: Layout, agreement: Extract<Agreement, { state: "disagreed" }>): NymvisorError {
-  return new NymvisorError({
-    what: agreement.what,
-    why: agreement.sides,
-    next: `if what current points to is what this home shall run: mv ${layout.versionRecord} ${layout.versionRecord}.bad, and start again (the home is backed up first); else point it elsewhere: ln -sfn upgrades/NAME ${layout.current}`,
-  });
+export function disagreement(
+  layout: Layout,
+  { binary, info }: BuildLayout,
+  agreement: Extract<Agreement, { state: "disagreed" }>,
+): NymvisorError {
+  const pointCurrent = `ln -sfn upgrades/NAME ${layout.current}`;
+  const next = {
+    announcement: `put the binary back that ${info} describes; or make the other an upgrade of its own: nymvisor add-upgrade --upgrade-name NAME --now ${binary}, then ${pointCurrent}`,
+    record: `if what current points to is what this home shall run: mv ${layout.versionRecord} ${layout.versionRecord}.bad, and start again (the home is backed up first); else point it elsewhere: ${pointCurrent}`,
+  };
+  return new NymvisorError({ what: agreement.what, why: agreement.sides, next: next[agreement.other] });
 }

@@ -179,7 +179,6 @@ async function admit(answer: Answer, partial: PartialFile, options: DownloadRequ
     throw answer.failure("content", `it is encoded as ${printable(encoding, 40)}, which was not asked for`);
   }
   const length = wholeLength(answer);
-  if (length === 0) throw await refuse(partial, options, "it is empty");
   if (length !== null && announcedLength !== undefined && length !== announcedLength) {
     throw await refuse(partial, options, `it is ${length} bytes long, and ${announcedLength} were announced`);
   }

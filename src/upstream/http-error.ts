@@ -88,6 +88,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     "its certificate comes from an unknown authority (UNABLE_TO_GET_ISSUER_CERT_LOCALLY)",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate comes from an unknown authority (UNABLE_TO_VERIFY_LEAF_SIGNATURE)",
+  EPROTO: "the TLS handshake failed (EPROTO)",
+  ERR_PROXY_TUNNEL: "the proxy refuses a tunnel to the host (ERR_PROXY_TUNNEL)",
   Malformed_HTTP_Response: "what answers there does not speak HTTP",
 };
 

@@ -39,7 +39,7 @@ export interface RequestOptions {
   signal: AbortSignal;
   headers?: Readonly<Record<string, string>>;
   limits?: Partial<Limits>;
-  /** Certificates to trust besides the runtime's own, in PEM. */
+  /** The authorities to trust in place of the runtime's own, in PEM. */
   certificateAuthority?: string;
 }
 

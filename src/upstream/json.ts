@@ -7,12 +7,12 @@ import { type Answer, type RequestOptions, request } from "./http.ts";
 export interface JsonOptions extends RequestOptions {
   /** The longest document that is taken, in bytes, after decompression. */
   maxBytes: number;
-  /** Milliseconds that its body may take as a whole; default {@link DOCUMENT_LIMIT_MS}. */
+  /** Milliseconds that its body may take as a whole; default five minutes. */
   deadline?: number;
 }
 
 /** A document is small: one that drips in, a byte before every stall, would hold its reader for years. */
-export const DOCUMENT_LIMIT_MS = 300_000;
+const DOCUMENT_LIMIT_MS = 300_000;
 
 /** Documents are a few levels deep. One of thousands costs gigabytes of indentation when it is written down. */
 const MOST_LEVELS = 64;

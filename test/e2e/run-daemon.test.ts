@@ -5,7 +5,7 @@ import { neverAnswer } from "../support/responders.ts";
 import { writeHostileDaemon, writeSampleDaemon } from "../support/sample-daemon.ts";
 import { isAlive } from "../support/wait.ts";
 import { expectFailure } from "./support/expect.ts";
-import { nymvisor, processesOf } from "./support/nymvisor.ts";
+import { nymvisor, processesOf, succeed } from "./support/nymvisor.ts";
 import { prepareNode } from "./support/prepared-node.ts";
 
 describe("what the daemon is given", () => {
@@ -206,10 +206,19 @@ describe("the start", () => {
   test("is refused with both sides when the binary was exchanged for another build", async () => {
     await using node = await prepareNode();
     unlinkSync(node.binaryOf("genesis"));
-    writeSampleDaemon(node.binaryOf("genesis"), { version: "1.0.0", commit: "f".repeat(40) });
+    writeSampleDaemon(node.binaryOf("genesis"), { version: "1.0.1", commit: "f".repeat(40) });
     const ended = await nymvisor(node.home, ["run", "run"]);
-    expectFailure(ended, 1, "f".repeat(40), node.record().binaryDetails.commit_sha, "next:");
+    expectFailure(ended, 1, "f".repeat(40), node.record().binaryDetails.commit_sha);
     expect(node.events.of("started")).toEqual([]);
+    // What the error says to type.
+    expect(ended.stderr).toContain(`nymvisor add-upgrade --upgrade-name NAME --now ${node.binaryOf("genesis")}`);
+    await succeed(node.home, ["add-upgrade", "--upgrade-name", "mine", "--now", node.binaryOf("genesis")]);
+    expect(ended.stderr).toContain(`ln -sfn upgrades/NAME ${join(node.data, "current")}`);
+    unlinkSync(join(node.data, "current"));
+    symlinkSync("upgrades/mine", join(node.data, "current"));
+    await using run = await node.run();
+    await run.waitForEvent("started");
+    expect(node.record()).toMatchObject({ name: "mine", binaryDetails: { commit_sha: "f".repeat(40) } });
   });
 
   test("is refused with both sides when the home was run with a newer build than current", async () => {

@@ -38,6 +38,7 @@ describe("a home whose record names current", () => {
     const sha = sampleBuildInfo({ version: "1.1.0" }).commit_sha;
     expect(judge({ record: ["1.1.0", "1.1.0", "f".repeat(40)] })).toEqual({
       state: "disagreed",
+      other: "record",
       what: "the binary of 1.1.0 is not the one that this home was last run with",
       sides: `binary | current-version-info.json: commit_sha: ${sha} | ${"f".repeat(40)}`,
     });
@@ -48,6 +49,7 @@ describe("a binary that its upgrade-info.json contradicts", () => {
   test("in its version may not start", () => {
     expect(judge({ info: { version: "1.2.0" }, record: ["1.1.0", "1.1.0"] })).toEqual({
       state: "disagreed",
+      other: "announcement",
       what: "the binary of 1.1.0 is not the one that its upgrade-info.json describes",
       sides: "binary | upgrade-info.json: build_version: 1.1.0 | 1.2.0",
     });

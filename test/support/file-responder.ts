@@ -22,8 +22,6 @@ export interface FileBehaviour {
   length?: number | "chunked" | "closing";
   /** Says this instead of the true `Content-Range`. */
   contentRange?: string;
-  /** Answers a range with this status instead of 206. */
-  rangeStatus?: number;
   /** More headers, or others. */
   headers?: Readonly<Record<string, string>>;
 }
@@ -84,7 +82,7 @@ function sliceOf(
   if (first >= size) return { status: 416, first: 0, end: 0, headers: { "Content-Range": `bytes */${size}` } };
   const contentRange = behaviour.contentRange ?? `bytes ${first}-${size - 1}/${size}`;
   const headers = { "Content-Range": contentRange, ...lengthHeader(size - first, behaviour) };
-  return { status: behaviour.rangeStatus ?? 206, first, end: size, headers };
+  return { status: 206, first, end: size, headers };
 }
 
 function lengthHeader(size: number, { length }: FileBehaviour): Record<string, string> {
@@ -101,13 +99,11 @@ async function writeBody(
 ): Promise<void> {
   const started = performance.now();
   for (let position = first; position < end; ) {
+    if (bytesPerSecond !== undefined) await Bun.sleep(TICK_MS);
     // By the clock and not by the tick, so that a late timer does not slow the line down.
     const allowed = bytesPerSecond === undefined ? Infinity : ((performance.now() - started) / 1000) * bytesPerSecond;
     const budget = Math.floor(first + allowed - position);
-    if (budget < 1) {
-      await Bun.sleep(TICK_MS);
-      continue;
-    }
+    if (budget < 1) continue;
     const stop = Math.min(end, position + Math.min(BLOCK, budget));
     const bytes = await read(content, position, stop);
     if (length === "chunked") await exchange.connection.write(`${bytes.length.toString(16)}\r\n`);

@@ -17,15 +17,12 @@ export interface ForwardProxy {
 export interface ForwardProxyOptions {
   /** Refuses with this status instead. */
   status?: number;
-  /** Takes the request and says nothing. */
-  silent?: boolean;
 }
 
-export function startForwardProxy({ status, silent = false }: ForwardProxyOptions = {}): ForwardProxy {
+export function startForwardProxy({ status }: ForwardProxyOptions = {}): ForwardProxy {
   const requests: RequestHead[] = [];
   const listener = listenHttp((request, connection) => {
     requests.push(request);
-    if (silent) return;
     if (status === undefined) void forward(request, connection);
     else void connection.write(head(status, { "Content-Length": "0" })).then(() => connection.end());
   });

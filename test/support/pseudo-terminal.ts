@@ -7,8 +7,10 @@ interface Options {
 export async function runOnTerminal(command: string[], { env = {}, columns = 80 }: Options = {}): Promise<string> {
   const chunks: Uint8Array[] = [];
   const closed = Promise.withResolvers<void>();
+  // With CI set the runtime takes no terminal for one that has colours.
+  const { CI: _, ...inherited } = process.env;
   const child = Bun.spawn(command, {
-    env: { ...process.env, NO_COLOR: "", TERM: "xterm-256color", ...env },
+    env: { ...inherited, NO_COLOR: "", TERM: "xterm-256color", ...env },
     terminal: {
       cols: columns,
       data: (_terminal, bytes) => void chunks.push(bytes.slice()),

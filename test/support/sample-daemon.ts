@@ -69,8 +69,9 @@ function becomes(behaviour: SampleBehaviour, answer: string): string {
   if (exitAfter === 0 && Object.keys(others).length === 0) {
     return `note started ''\nnote exiting ',"code":${exitCode}'\nexit ${exitCode}`;
   }
+  // Bun keeps the first `--` behind a file for itself.
   return `export SAMPLE_BUILD_INFO=${quote(answer)} SAMPLE_BEHAVIOUR=${quote(JSON.stringify(behaviour))}
-exec ${quote(process.execPath)} ${quote(SAMPLE_NODE)} "$@"`;
+exec ${quote(process.execPath)} ${quote(SAMPLE_NODE)} -- "$@"`;
 }
 
 /** Ways in which a file is not a daemon that can be run. */

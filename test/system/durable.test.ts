@@ -89,6 +89,18 @@ describe("a file that is written durably", () => {
     expect(modeOf(path)).toBe(0o640);
   });
 
+  test("keeps the mode of the file that it replaces, whatever the umask", () => {
+    writeFileSync(path, "old");
+    chmodSync(path, 0o644);
+    const before = process.umask(0o077);
+    try {
+      writeFileDurably(path, "new");
+    } finally {
+      process.umask(before);
+    }
+    expect(modeOf(path)).toBe(0o644);
+  });
+
   test("is whole for every reader at every moment", async () => {
     const whole = ["a", "b"].map((letter) => letter.repeat(100_000));
     writeFileDurably(path, whole[0] ?? "");
@@ -335,7 +347,11 @@ describe("a file that is kept aside", () => {
 describe("sweeping a folder", () => {
   test("removes what dead writers left, and nothing else", () => {
     const { pid, startTime } = self();
-    const dead = [`.plan.json.tmp-${pid}-${startTime + 1}-1`, ".plan.json.tmp-999999999-5-7", ".current.tmp-999999999-1-1"];
+    const dead = [
+      `.plan.json.tmp-${pid}-${startTime + 1}-1`,
+      ".plan.json.tmp-999999999-5-7",
+      ".current.tmp-999999999-1-1",
+    ];
     const kept = [
       `.plan.json.tmp-${pid}-${startTime}-9`,
       "plan.json",

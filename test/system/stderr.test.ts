@@ -65,6 +65,16 @@ test("a reader that stands still is waited for once, not for every line", () => 
   closeSync(descriptor);
 });
 
+test("a reader that stands still holds nobody up, though the pipe is a blocking one", () => {
+  const descriptor = openSync(pipe, O_RDWR);
+  const stderr = openStderr(descriptor);
+  const before = performance.now();
+  while (stderr.write(`${"x".repeat(9999)}\n`)) {}
+  expect(performance.now() - before).toBeLessThan(1000);
+  expect(readSync(descriptor, new Uint8Array(65_536))).toBeGreaterThan(32_768);
+  closeSync(descriptor);
+});
+
 test("a reader that went away is no failure", () => {
   const reader = openSync(pipe, O_RDONLY | O_NONBLOCK);
   const writer = openSync(pipe, O_WRONLY | O_NONBLOCK);

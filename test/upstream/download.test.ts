@@ -465,13 +465,16 @@ describe("what is refused", () => {
     expect(left()).toEqual([]);
   });
 
-  test("less than the length that was announced; that part is kept", async () => {
+  test("less than the answer announced", async () => {
     server.serveFile("/nym-node", content, { length: SIZE + 1 });
     expect(await failureOf(download())).toMatchObject({ kind: "interrupted", total: SIZE + 1 });
+  });
+
+  test("less than the source announced", async () => {
     server.serveFile("/nym-node", content, { length: "closing" });
-    const failure = await failureOf(download({ announcedLength: SIZE + 1 }));
-    expect(failure).toMatchObject({
+    expect(await failureOf(download({ announcedLength: SIZE + 1 }))).toMatchObject({
       kind: "interrupted",
+      total: SIZE + 1,
       reason: "the answer ended before the length that was announced",
     });
   });

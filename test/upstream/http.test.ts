@@ -249,6 +249,13 @@ describe("limits of time", () => {
     expect(length).toBe(8 << 20);
   });
 
+  test("a reader that begins late has no limit for that", async () => {
+    server.serveFile("/file", new Uint8Array(1000));
+    const answer = await get("/file", { limits: { ...long, firstByte: 50 } });
+    await Bun.sleep(100);
+    expect(await textOf(Promise.resolve(answer))).toHaveLength(1000);
+  });
+
   test("a slow body is no stall as long as it comes", async () => {
     server.serveFile("/file", new Uint8Array(40_000), { bytesPerSecond: 100_000 });
     expect(await textOf(get("/file", { limits: short }))).toHaveLength(40_000);
@@ -330,6 +337,8 @@ describe("the caller's signal", () => {
     await textOf(get("/file", { signal }));
     await failureOf(get("/missing", { signal }));
     (await get("/file", { signal })).discard();
+    server.serve("/redirect", redirectTo("/file"));
+    await textOf(get("/redirect", { signal }));
     expect(listeners).toBe(0);
   });
 });
@@ -388,6 +397,16 @@ describe("proxies", () => {
       why: `no connection within 0.1 s (through the proxy http://127.0.0.1:${backlog.port}/)`,
     });
   });
+
+  test.each([302, 403, 500])(
+    "a proxy's refusal (%d) of a tunnel is not taken for the server's answer",
+    async (status) => {
+      const proxy = closeLater(startForwardProxy({ status }));
+      const error = await failureOf(get("https://releases.invalid/file", { environment: { https_proxy: proxy.url } }));
+      expect(error).toMatchObject({ phase: "connect", status: undefined });
+      expect(error.why).toContain("the proxy refuses a tunnel to the host");
+    },
+  );
 
   test("a proxy that refuses is named", async () => {
     const proxy = closeLater(startForwardProxy({ status: 407 }));

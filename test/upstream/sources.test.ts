@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { upgradeInfoUrl } from "../../src/upstream/nym.ts";
 import { allowsHttp, askSources } from "../../src/upstream/sources.ts";
+import { testCertificate } from "../support/certificate.ts";
 import { configurationWith } from "../support/configuration.ts";
 import { type ReleaseServer, startReleaseServer } from "../support/release-server.ts";
-import { answerWith, neverAnswer } from "../support/responders.ts";
+import { answerWith, neverAnswer, redirectTo } from "../support/responders.ts";
 
 const HOME = { DAEMON_HOME: "/home/nym/.nym" };
 
@@ -34,8 +35,10 @@ describe("the address of an announcement", () => {
 
   test("cannot be led elsewhere by the daemon's name", () => {
     const configuration = withBase("https://host/releases/");
-    const daemon = { ...configuration.daemon, name: "a?b#c" };
-    expect(upgradeInfoUrl({ ...configuration, daemon })).toBe("https://host/releases/a%3Fb%23c/upgrade-info.json");
+    const daemon = { ...configuration.daemon, name: "%2e%2e?b#c" };
+    expect(upgradeInfoUrl({ ...configuration, daemon })).toBe(
+      "https://host/releases/%252e%252e%3Fb%23c/upgrade-info.json",
+    );
   });
 });
 
@@ -103,6 +106,16 @@ describe("asking for an announcement", () => {
   test("fails on more than 1 MiB", async () => {
     server.announce("releases/nym-node", { ...info, notes: "x".repeat(1 << 20) });
     await expect(ask()).rejects.toThrow("it is longer than 1.0 MiB");
+  });
+
+  test("takes no redirect to http from a source that is https", async () => {
+    server.announce("nym-node", info);
+    const secure = await startReleaseServer({ certificate: testCertificate });
+    secure.serve("/nym-node/upgrade-info.json", redirectTo(`${server.url}/nym-node/upgrade-info.json`));
+    const options = { environment: {}, signal, certificateAuthority: testCertificate.cert };
+    await expect(askSources(withBase(secure.url), options)).rejects.toMatchObject({ phase: "redirect" });
+    secure.close();
+    expect(server.requests).toHaveLength(0);
   });
 
   test("fails where nothing is announced", async () => {
