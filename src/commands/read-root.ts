@@ -20,6 +20,9 @@ export const rootArguments: Arguments = {
 /** Citty's declarations know one word a flag, and the short form of this one says less than the long one. */
 export const SHORT_VERSION = "-V";
 
+/** What Nym's tools say to every Nym binary before `build-info` nymvisor has no banner to leave out. */
+const NO_BANNER = "--no-banner";
+
 /** What a person wants, as far as it can be told before the command is looked at. */
 export type RootReading =
   | { kind: "nothing" }
@@ -34,6 +37,10 @@ export function readRoot(words: readonly string[]): RootReading {
   let envFile: string | undefined;
   let index = 0;
   for (let word = words[index]; word !== undefined; word = words[index]) {
+    if (word === NO_BANNER) {
+      index += 1;
+      continue;
+    }
     if (word === SHORT_VERSION) return { kind: "version", long: false };
     if (!looksLikeFlag(word)) return { kind: "command", name: word, words: words.slice(index + 1), envFile };
     if (word === "--") throw usage("-- has no meaning before the command");
@@ -44,7 +51,7 @@ export function readRoot(words: readonly string[]): RootReading {
     envFile = String(value);
     index += taken;
   }
-  if (words.length > 0) throw usage("no command is given");
+  if (index > 0) throw usage("no command is given");
   return { kind: "nothing" };
 }
 

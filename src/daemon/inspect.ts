@@ -6,7 +6,7 @@ import { objectionToDaemonName, printable } from "../model/names.ts";
 import { explanation } from "../system/durable.ts";
 import { type ChildEnvironment, spawnChild } from "./spawn.ts";
 
-/** How long a binary may take to answer; a real one needs milliseconds (REFERENCE section 3). */
+/** How long a binary may take to answer; a real one needs milliseconds. */
 const ANSWER_LIMIT_MS = 10_000;
 /** How much it may print; a real answer is under a kilobyte. */
 const OUTPUT_LIMIT_BYTES = 1024 * 1024;

@@ -3,7 +3,7 @@ import { buildInfoSchema } from "./build-info.ts";
 import { formatInstant, parseInstant } from "./instant.ts";
 
 /**
- * The JSON documents that nymvisor shares with the Rust program (REFERENCE section 4). Each schema is a codec: `parse`
+ * The JSON documents that nymvisor shares with the Rust program. Each schema is a codec: `parse`
  * turns what was read into values, `encode` turns them back, in the golden order of keys. Unknown fields survive both.
  */
 

@@ -16,7 +16,7 @@ export interface Failure {
  */
 export class NymvisorError extends Error {
   override name = "NymvisorError";
-  /** The exit status of the command: 1, or 2 for a {@link UsageError} (REFERENCE section 1). */
+  /** The exit status of the command: 1, or 2 for a {@link UsageError}. */
   readonly exitCode: number = 1;
   readonly what: string;
   readonly why: string | undefined;

@@ -1,6 +1,6 @@
 /**
  * Names that become folders. They come from the network, from a person's command line and from hand-edited files, so
- * each is checked here before any path is built from it (REFERENCE section 4; invariant 9).
+ * each is checked here before any path is built from it.
  */
 
 /** Longest name in bytes; file systems allow 255, and what is written beside a folder needs room for a suffix. */

@@ -2,7 +2,7 @@ import { NymvisorError } from "./errors.ts";
 import { objectionToUpgradeName, printable } from "./names.ts";
 import type { Configuration } from "./settings.ts";
 
-/** Every path on disk (REFERENCE section 4). Nothing else in the program joins these names. */
+/** Every path on disk. Nothing else in the program joins these names. */
 
 function join(...parts: string[]): string {
   return parts.map((part, index) => (index === 0 ? part.replace(/\/+$/, "") : part)).join("/");

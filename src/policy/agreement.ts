@@ -13,12 +13,12 @@ export interface Sides {
 
 export type Agreement =
   | { state: "agreed" }
-  /** The home is on an older build than `current`: it has to be brought forward (REFERENCE section 4). */
+  /** The home is on an older build than `current`: it has to be brought forward. */
   | { state: "behind" }
   /** `other`: what the binary of `current` disagrees with, its own announcement or this home's record. */
   | { state: "disagreed"; other: "announcement" | "record"; what: string; sides: string };
 
-/** Whether the daemon may be started on what is there (REFERENCE section 6, daemon loop). */
+/** Whether the daemon may be started on what is there. */
 export function judgeAgreement({ current, record, history }: Sides): Agreement {
   const announced = contradictions(current.build, current.info);
   if (announced.length > 0) {

@@ -19,7 +19,7 @@ export type IncomingDecision =
   | { action: "queue"; replaces: boolean }
   | { action: "refuse"; reason: string };
 
-/** Whether what a source announces enters the plan (REFERENCE section 6, poller). */
+/** Whether what a source announces enters the plan. */
 export function judgeAnnouncement(
   announced: UpgradeInfo,
   running: Running,

@@ -21,7 +21,7 @@ import { openInstance, requireUpgradeData } from "./open-instance.ts";
 
 /**
  * `nymvisor add-upgrade`: brings a binary and queues it, or brings only the binary of an upgrade that is known
- * (REFERENCE section 8). A running nymvisor sees the change of the plan.
+ *. A running nymvisor sees the change of the plan.
  * @returns the entry, durable in the plan.
  */
 export async function addUpgrade(request: AddUpgradeRequest, environment: Environment): Promise<UpgradeInfo> {

@@ -37,7 +37,7 @@ const BACKUPS_MODE = 0o700;
 const CONFIG_MODE = 0o600;
 
 /**
- * `nymvisor init`: takes a node in (REFERENCE section 5). Everything is checked before anything is made; the
+ * `nymvisor init`: takes a node in. Everything is checked before anything is made; the
  * configuration is written last, so that an `init` that failed can just be typed again.
  * @returns the configuration of the instance.
  */

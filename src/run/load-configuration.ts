@@ -20,7 +20,7 @@ export interface LoadedConfiguration extends Resolved {
 const CONFIG_MODE = 0o600;
 
 /**
- * Finds, reads and checks the configuration of the instance that is meant (REFERENCE section 2). A file of an older
+ * Finds, reads and checks the configuration of the instance that is meant. A file of an older
  * scheme is replaced on the way, and kept beside as `config.toml.v<scheme>.bak`; both are durable when this returns.
  * Where they cannot be written the configuration is loaded all the same, with a warning among the events.
  * @throws {NymvisorError} if no instance or several are there to choose from, or the file is missing or wrong.

@@ -18,7 +18,7 @@ export function openInstance(environment: Environment): Instance {
 
 /**
  * The paths of an instance. New ones keep the upgrades of a custom folder in `<folder>/<daemon>`; the Rust program kept
- * them in the folder itself, and where it has, they stay there (REFERENCE section 4).
+ * them in the folder itself, and where it has, they stay there.
  */
 export function findLayout(environment: Environment, configuration: Configuration): Layout {
   const custom = configuration.nymvisor.upgrade_data_directory;

@@ -13,7 +13,7 @@ import { Supervisor } from "./supervisor.ts";
 
 /**
  * `nymvisor run`: runs the daemon with `args` and upgrades it, until it has ended for good.
- * @returns the exit status of REFERENCE section 1.
+ * @returns the exit status: 0, the daemon's own, or 128 and the number of the signal that ended it.
  * @throws {NymvisorError} if it cannot begin; nothing runs then.
  */
 export async function run(args: readonly string[], environment: Environment): Promise<number> {

@@ -25,8 +25,8 @@ const TARGET = typeof NYMVISOR_TARGET === "string" ? NYMVISOR_TARGET : targetOfT
 export type OwnBuildInfo = BuildInfo & { runtime: string; runtime_version: string };
 
 /**
- * How this nymvisor was built, in the order of the golden data. The fields that only a Rust build has say what is true of
- * this one, so that Nym's own tools can read the answer (REFERENCE section 3).
+ * How this nymvisor was built, in the order in which every Nym binary answers. The fields that only a Rust build has say what is true of
+ * this one, so that Nym's own tools can read the answer.
  */
 export function buildInformation(): OwnBuildInfo {
   return {

@@ -14,7 +14,7 @@ import { type Found, readDocument, requireUsable, writeDocument } from "../syste
 import { setAside } from "../system/durable.ts";
 
 /**
- * The documents of REFERENCE section 4, read and written. Whoever writes one of those beside the plan holds
+ * The documents that nodes of one daemon share, read and written. Whoever writes one of those beside the plan holds
  * `upgrade.lock`, and has read it under that lock.
  */
 

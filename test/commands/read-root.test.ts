@@ -81,3 +81,7 @@ describe("a command that does not exist", () => {
     expect(unknownCommand("\u001b[31m", ["init"]).what).not.toContain("\u001b");
   });
 });
+
+test("--no-banner, which Nym's tools say to every Nym binary, changes nothing", () => {
+  expect(readRoot(["--no-banner", "build-info", "--output=json"])).toEqual(readRoot(["build-info", "--output=json"]));
+});

@@ -117,26 +117,19 @@ describe("while the daemon runs", () => {
 });
 
 describe("other signals", () => {
-  test.each([
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGALRM",
-    "SIGVTALRM",
-    "SIGPROF",
-    "SIGIO",
-    "SIGPWR",
-    "SIGXCPU",
-    "SIGXFSZ",
-  ] as const)("%s changes nothing, and does not reach the daemon", async (signal) => {
-    await using node = await prepareNode();
-    await using run = await node.run();
-    const { pid } = await run.waitForEvent("started");
-    run.signal(signal);
-    await run.waitForLog(new RegExp(`${signal} received: it changes nothing`));
-    expect(signalsOf(node, pid)).toEqual([]);
-    run.signal("SIGTERM");
-    await expectStopped(node, run);
-  });
+  test.each(["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGXCPU", "SIGXFSZ"] as const)(
+    "%s changes nothing, and does not reach the daemon",
+    async (signal) => {
+      await using node = await prepareNode();
+      await using run = await node.run();
+      const { pid } = await run.waitForEvent("started");
+      run.signal(signal);
+      await run.waitForLog(new RegExp(`${signal} received: it changes nothing`));
+      expect(signalsOf(node, pid)).toEqual([]);
+      run.signal("SIGTERM");
+      await expectStopped(node, run);
+    },
+  );
 
   test("SIGPIPE, SIGPWR, SIGCHLD, SIGCONT, SIGWINCH and SIGURG end nothing", async () => {
     await using node = await prepareNode();
