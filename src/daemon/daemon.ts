@@ -1,9 +1,9 @@
 import type { Duration } from "../model/duration.ts";
 import { fromMilliseconds, toMilliseconds } from "../model/duration.ts";
-import { errorCode } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import type { Layout } from "../model/paths.ts";
-import { bootId, groupMembers, identify, isAlive } from "../system/process-table.ts";
+import { monotonicMilliseconds, sleep, systemClock } from "../system/clock.ts";
+import { bootId, identify, isAlive, leadsGroup, sendSignal } from "../system/process-table.ts";
 import { findOrphans, HOME_VARIABLE, removeDaemonRecord, writeDaemonRecord } from "./record.ts";
 import { type ChildEnvironment, type Ending, spawnChild } from "./spawn.ts";
 
@@ -61,7 +61,7 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
   }
 
   let stopping: { deadline: number; grace: number } | undefined;
-  let killTimer: ReturnType<typeof setTimeout> | undefined;
+  let cancelKill = () => {};
   const killGroup = () => {
     if (!child.groupAlive()) return;
     emit({ type: "daemon.killed", pid, after: fromMilliseconds(stopping?.grace ?? 0) });
@@ -70,9 +70,9 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
 
   const ended = child.exited.then(async (ending) => {
     // What the daemon leaves running in its group would go on working on the home.
-    while (child.groupAlive() && stopping !== undefined && performance.now() < stopping.deadline) await Bun.sleep(10);
+    while (child.groupAlive() && stopping !== undefined && monotonicMilliseconds() < stopping.deadline) await sleep(10);
     if (child.groupAlive()) child.killGroup();
-    clearTimeout(killTimer);
+    cancelKill();
     try {
       removeDaemonRecord(layout);
     } catch (error) {
@@ -94,13 +94,13 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
       } catch (error) {
         complain("the note about the stopping daemon", error);
       }
-      stopping = { deadline: performance.now() + total, grace: total };
+      stopping = { deadline: monotonicMilliseconds() + total, grace: total };
       child.signal("SIGINT");
-      killTimer = setTimeout(killGroup, total);
+      cancelKill = systemClock.after(total, killGroup);
       return ended;
     },
     graceLeft: () =>
-      stopping === undefined ? undefined : fromMilliseconds(Math.max(0, stopping.deadline - performance.now())),
+      stopping === undefined ? undefined : fromMilliseconds(Math.max(0, stopping.deadline - monotonicMilliseconds())),
     kill: () => child.killGroup(),
   };
 }
@@ -115,32 +115,24 @@ const ORPHAN_POLL_MS = 10;
 export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): Promise<void> {
   const orphans = findOrphans(layout);
   if (orphans.length > 0) {
-    const deadline = performance.now() + toMilliseconds(grace + EXTRA_GRACE);
-    const leaders = orphans.filter(({ process: { pid } }) => groupMembers(pid).includes(pid));
+    const deadline = monotonicMilliseconds() + toMilliseconds(grace + EXTRA_GRACE);
+    const leaders = orphans.filter(({ process: { pid } }) => leadsGroup(pid));
     // Children of the daemon carry its variable too; they are the daemon's to stop, unless it is gone.
     const asked = new Set(leaders.length > 0 ? leaders : orphans);
     for (const orphan of orphans) {
       if (!asked.has(orphan)) continue;
       emit({ type: "daemon.orphan-found", pid: orphan.process.pid });
-      if (!orphan.interrupted) sendTo(orphan.process.pid, "SIGINT");
+      if (!orphan.interrupted) sendSignal(orphan.process.pid, "SIGINT");
     }
     const alive = () => orphans.filter(({ process }) => isAlive(process));
-    while (alive().length > 0 && performance.now() < deadline) await Bun.sleep(ORPHAN_POLL_MS);
+    while (alive().length > 0 && monotonicMilliseconds() < deadline) await sleep(ORPHAN_POLL_MS);
     for (const {
       process: { pid },
     } of alive()) {
       emit({ type: "daemon.killed", pid, after: grace + EXTRA_GRACE });
-      sendTo(pid, "SIGKILL");
+      sendSignal(pid, "SIGKILL");
     }
-    while (alive().length > 0) await Bun.sleep(ORPHAN_POLL_MS);
+    while (alive().length > 0) await sleep(ORPHAN_POLL_MS);
   }
   removeDaemonRecord(layout);
-}
-
-function sendTo(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (errorCode(error) !== "ESRCH") throw error;
-  }
 }

@@ -1,8 +1,9 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { constants } from "node:fs";
 import { type BuildInfo, buildInfoSchema } from "../model/build-info.ts";
 import { describeIssues } from "../model/documents.ts";
 import { errorCode, NymvisorError, reasonOf } from "../model/errors.ts";
 import { objectionToDaemonName, printable } from "../model/names.ts";
+import { disk } from "../system/disk.ts";
 import { explanation } from "../system/durable.ts";
 import { type ChildEnvironment, spawnChild } from "./spawn.ts";
 
@@ -57,7 +58,7 @@ const OURS: Readonly<Record<string, number>> = { x64: 62, arm64: 183 };
 function checkExecutableFile(path: string): void {
   let head: Buffer;
   try {
-    const stat = statSync(path);
+    const stat = disk.statSync(path);
     if (stat.isDirectory()) throw notNym(path, "it is a folder", "name the binary itself");
     if (!stat.isFile()) throw notNym(path, "it is not a regular file", "name the binary itself");
     if ((stat.mode & 0o111) === 0) throw notNym(path, "it is not executable", `make it so: chmod a+x ${path}`);
@@ -85,12 +86,12 @@ function checkExecutableFile(path: string): void {
 }
 
 function readHead(path: string): Buffer {
-  const file = openSync(path, "r");
+  const file = disk.openSync(path, constants.O_RDONLY);
   try {
     const head = Buffer.alloc(20);
-    return head.subarray(0, readSync(file, head, 0, head.length, 0));
+    return head.subarray(0, disk.readSync(file, head, 0, head.length, 0));
   } finally {
-    closeSync(file);
+    disk.closeSync(file);
   }
 }
 

@@ -39,7 +39,18 @@ const BUSY_PAUSE_MS = 10;
  * Ctrl-C does not reach it past nymvisor, and so that its whole family can be ended; its stdin is empty.
  * @throws what posix_spawn reports (ENOENT, EACCES, ENOEXEC, …).
  */
-export async function spawnChild({ command, environment, output }: SpawnRequest): Promise<Child> {
+export async function spawnChild(request: SpawnRequest): Promise<Child> {
+  return (provide?.() ?? spawnReally)(request);
+}
+
+let provide: (() => typeof spawnChild) | undefined;
+
+/** For simulations: from now on processes are made by what `provider` returns; undefined: by the kernel. */
+export function useSpawn(provider: (() => typeof spawnChild) | undefined): void {
+  provide = provider;
+}
+
+async function spawnReally({ command, environment, output }: SpawnRequest): Promise<Child> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return launch(command, environment, output);

@@ -40,7 +40,7 @@ export function printable(name: string, longest = 160): string {
   const quoted = JSON.stringify(name).slice(1, -1);
   const escaped = quoted
     .replace(/\p{Surrogate}/gu, "\ufffd")
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: escapes what JSON leaves as it is
+    // What JSON leaves as it is.
     .replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
   return escaped.length > longest ? `${escaped.slice(0, longest)}…` : escaped;
 }

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { inspectBinary } from "../daemon/inspect.ts";
 import type { BuildInfo } from "../model/build-info.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
@@ -8,12 +7,12 @@ import { printable } from "../model/names.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import type { AddUpgradeRequest, Due } from "../model/requests.ts";
 import { systemClock } from "../system/clock.ts";
-import { requireUsable } from "../system/documents.ts";
+import { disk } from "../system/disk.ts";
 import { daemonEnvironment, type Environment } from "../system/environment.ts";
 import { withLock } from "../system/lock.ts";
 import { readCurrent } from "../upgrade/current.ts";
 import { type BinaryCopy, copyBinary } from "../upgrade/place-binary.ts";
-import { readUpgradeInfo, requirePlan, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
+import { requirePlan, requireUpgradeInfo, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { contradictionOf } from "../upgrade/stage.ts";
 import { writeNote } from "../upgrade/staged.ts";
 import { findBinary } from "./find-binary.ts";
@@ -67,14 +66,13 @@ function check(
     });
   }
   const force = "add --force to replace it, or choose another --upgrade-name";
-  if (existsSync(build.binary) && !request.force) {
+  if (disk.existsSync(build.binary) && !request.force) {
     throw new NymvisorError({ what: `${name} has a binary already`, why: `${build.binary} is there`, next: force });
   }
-  const known = request.force && !request.addBinary ? undefined : readUpgradeInfo(build);
-  if (known === undefined) return undefined;
-  const info = requireUsable(known, build.info, "look at it; add --force to replace it");
+  // One that cannot be used is not overwritten even by force: nobody has seen what is in it.
+  const info = requireUpgradeInfo(build);
   if (!request.addBinary) {
-    if (info === undefined) return undefined;
+    if (info === undefined || request.force) return undefined;
     throw new NymvisorError({
       what: `${name} is known already`,
       why: `${build.info} is there`,

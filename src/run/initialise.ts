@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { inspectBinary } from "../daemon/inspect.ts";
 import { absolutePath } from "../model/absolute-path.ts";
@@ -12,6 +11,7 @@ import type { InitRequest } from "../model/requests.ts";
 import type { Configuration } from "../model/settings.ts";
 import { systemClock } from "../system/clock.ts";
 import { readConfigFile, renderConfigFile } from "../system/config-file.ts";
+import { disk } from "../system/disk.ts";
 import { makeFolderDurably, replaceLinkDurably, writeFileDurably } from "../system/durable.ts";
 import { daemonEnvironment, type Environment } from "../system/environment.ts";
 import { withLock } from "../system/lock.ts";
@@ -20,9 +20,9 @@ import { readCurrent, switchCurrent } from "../upgrade/current.ts";
 import { type BinaryCopy, copyBinary } from "../upgrade/place-binary.ts";
 import {
   readPlan,
-  readUpgradeInfo,
   readVersionRecord,
   requirePlan,
+  requireUpgradeInfo,
   writePlan,
   writeUpgradeInfo,
   writeVersionRecord,
@@ -30,6 +30,7 @@ import {
 import { readStaged, writeNote } from "../upgrade/staged.ts";
 import { describeBuild } from "../upgrade/take-stock.ts";
 import { findBinary } from "./find-binary.ts";
+import { requireOurs } from "./load-configuration.ts";
 import { findLayout } from "./open-instance.ts";
 
 /** Backups hold the node's keys (invariant 10). */
@@ -50,11 +51,11 @@ export async function initialise(request: InitRequest, environment: Environment)
   requireSameDaemon(binary, buildInfo, configuration);
   await checkExisting(layout, buildInfo, environment);
   makeFolderDurably(layout.homeNymvisor);
-  if (!existsSync(layout.backups)) makeFolderDurably(layout.backups, { mode: BACKUPS_MODE });
+  if (!disk.existsSync(layout.backups)) makeFolderDurably(layout.backups, { mode: BACKUPS_MODE });
   makeFolderDurably(layout.upgrades);
   makeFolderDurably(layout.instanceData);
   const genesis = buildLayout(layout, "genesis");
-  const copy = existsSync(genesis.binary) ? null : await copyBinary(binary, genesis);
+  const copy = disk.existsSync(genesis.binary) ? null : await copyBinary(binary, genesis);
   try {
     await withLock(layout.upgradeLock, "init", () => writeDocuments(layout, buildInfo, copy));
   } finally {
@@ -90,6 +91,7 @@ function configure(
     ? absolutePath(variables.NYMVISOR_CONFIG_PATH, workingDirectory)
     : defaultConfigFile(homeDirectory, id);
   const file = readConfigFile(path) ?? null;
+  if (file !== null) requireOurs(file);
   const tables = file === null ? {} : (migrate(file.tables)?.tables ?? file.tables);
   const { configuration } = resolveConfiguration({
     file: file === null ? null : { ...file, tables },
@@ -113,7 +115,9 @@ function requireSameDaemon(binary: string, buildInfo: BuildInfo, { daemon }: Con
 /** What is there already and stands against this binary. Nothing is changed. */
 async function checkExisting(layout: Layout, buildInfo: BuildInfo, environment: Environment): Promise<void> {
   const genesis = buildLayout(layout, "genesis");
-  const there = existsSync(genesis.binary) ? await buildInfoOf(genesis, daemonEnvironment(environment)) : undefined;
+  const there = disk.existsSync(genesis.binary)
+    ? await buildInfoOf(genesis, daemonEnvironment(environment))
+    : undefined;
   if (there !== undefined && !sameBuild(there, buildInfo)) {
     throw new NymvisorError({
       what: `another build of ${layout.daemon} is set up in ${layout.upgradeData} already`,
@@ -121,6 +125,7 @@ async function checkExisting(layout: Layout, buildInfo: BuildInfo, environment: 
       next: `give the one that is there: ${genesis.binary}; or keep the new one elsewhere: --upgrade-data-directory DIR; or make it an upgrade: nymvisor add-upgrade --upgrade-name NAME <DAEMON_BINARY>`,
     });
   }
+  requireUpgradeInfo(genesis);
   const plan = readPlan(layout);
   if (plan.state === "missing") return;
   const { current } = requirePlan(layout);
@@ -137,7 +142,7 @@ async function checkExisting(layout: Layout, buildInfo: BuildInfo, environment: 
 /** Under the lock. What is there and right stays as it is; an instance that was upgraded is never set back. */
 function writeDocuments(layout: Layout, buildInfo: BuildInfo, copy: BinaryCopy | null): void {
   const genesis = buildLayout(layout, "genesis");
-  if (copy !== null && !existsSync(genesis.binary)) {
+  if (copy !== null && !disk.existsSync(genesis.binary)) {
     copy.publish();
     writeNote(genesis, { sha256: copy.sha256, origin: "local", url: null, buildInfo, refused: null });
   } else if (
@@ -151,7 +156,7 @@ function writeDocuments(layout: Layout, buildInfo: BuildInfo, copy: BinaryCopy |
     });
   }
   const info = describeBuild("genesis", buildInfo, "");
-  if (readUpgradeInfo(genesis).state !== "found") writeUpgradeInfo(genesis, info);
+  if (requireUpgradeInfo(genesis) === undefined) writeUpgradeInfo(genesis, info);
   if (readPlan(layout).state === "missing") writePlan(layout, { current: info, queuedUp: [] });
   if (readVersionRecord(layout).state === "missing") {
     writeVersionRecord(layout, {

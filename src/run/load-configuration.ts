@@ -50,8 +50,11 @@ function resolve(file: ConfigFile, variables: Environment["variables"], { workin
   return resolveConfiguration({ file, environment: variables, flags: new Map(), workingDirectory });
 }
 
-/** An empty file, or one of another program, gets one sentence instead of a list of everything that is wrong with it. */
-function requireOurs({ path, tables }: ConfigFile): void {
+/**
+ * An empty file, or one of another program, gets one sentence instead of a list of everything that is wrong with it.
+ * @throws {NymvisorError} if it sets nothing of nymvisor's.
+ */
+export function requireOurs({ path, tables }: ConfigFile): void {
   const names = Object.keys(tables);
   if (settings.some(({ table }) => names.includes(table))) return;
   throw new NymvisorError({

@@ -1,8 +1,8 @@
-import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { NymvisorError, UsageError } from "../model/errors.ts";
 import { defaultUpgradeFolder, type Layout, layoutOf } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
+import { disk } from "../system/disk.ts";
 import type { Environment } from "../system/environment.ts";
 import { type LoadedConfiguration, loadConfiguration } from "./load-configuration.ts";
 
@@ -22,14 +22,14 @@ export function openInstance(environment: Environment): Instance {
  */
 export function findLayout(environment: Environment, configuration: Configuration): Layout {
   const custom = configuration.nymvisor.upgrade_data_directory;
-  const direct = custom !== null && existsSync(join(custom, "upgrade-plan.json"));
+  const direct = custom !== null && disk.existsSync(join(custom, "upgrade-plan.json"));
   const upgradeData = direct ? custom : defaultUpgradeFolder(environment.homeDirectory, configuration);
   return layoutOf(environment.homeDirectory, configuration, upgradeData);
 }
 
 /** @throws {UsageError} if the daemon's home is not there: nothing can be run or saved then. */
 export function requireHome(layout: Layout): void {
-  const stat = statSync(layout.home, { throwIfNoEntry: false });
+  const stat = disk.statSync(layout.home, { throwIfNoEntry: false });
   if (stat?.isDirectory()) return;
   throw new UsageError({
     what:
@@ -43,7 +43,7 @@ export function requireHome(layout: Layout): void {
 
 /** @throws {NymvisorError} if the instance was configured and never set up, or its upgrade data was moved. */
 export function requireUpgradeData(layout: Layout): void {
-  if (existsSync(layout.upgradeData)) return;
+  if (disk.existsSync(layout.upgradeData)) return;
   throw new NymvisorError({
     what: `there is nothing at ${layout.upgradeData}`,
     why: "the binaries and the plan of this instance belong there",

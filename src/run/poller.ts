@@ -3,20 +3,24 @@ import type { UpgradeInfo } from "../model/documents.ts";
 import { toMilliseconds } from "../model/duration.ts";
 import { reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
-import { buildLayout, type Layout } from "../model/paths.ts";
+import { formatStamp } from "../model/instant.ts";
+import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { chooseBinary } from "../policy/choose-binary.ts";
 import { isOwnedByPerson, judgeAnnouncement, type Running } from "../policy/incoming.ts";
-import { makeFolderDurably } from "../system/durable.ts";
+import type { Clock } from "../system/clock.ts";
+import { makeFolderDurably, setAside } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
 import { readUpgradeInfo, requirePlan, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { hashFile, readStaged } from "../upgrade/staged.ts";
-import { type Announcement, askSources } from "../upstream/sources.ts";
+import type { Announcement, askSources } from "../upstream/sources.ts";
 
 export interface PollerContext {
   layout: Layout;
   configuration: Configuration;
   platform: string;
+  clock: Clock;
+  askSources: typeof askSources;
   /** Where the proxies are named. */
   environment: Readonly<Record<string, string>>;
   /** The build information of what runs now. */
@@ -62,7 +66,7 @@ export class Poller {
   private async pollOnce(): Promise<void> {
     const { configuration, environment, signal, emit } = this.context;
     try {
-      const announcement = await askSources(configuration, { environment, signal });
+      const announcement = await this.context.askSources(configuration, { environment, signal });
       if (announcement !== null) await this.take(announcement);
       if (this.failing && announcement !== null) emit({ type: "poll.recovered", source: announcement.source });
       this.failing = false;
@@ -110,9 +114,19 @@ export class Poller {
     }
     const build = buildLayout(layout, info.name);
     makeFolderDurably(build.folder);
+    this.keepUnusable(build);
     writeUpgradeInfo(build, info);
     writePlan(layout, { ...plan, queuedUp: [...plan.queuedUp.filter(({ name }) => name !== info.name), info] });
     return decision;
+  }
+
+  /** What stands where the information belongs, and is none, is never overwritten. */
+  private keepUnusable(build: BuildLayout): void {
+    const { clock, emit } = this.context;
+    const found = readUpgradeInfo(build);
+    if (found.state !== "unusable") return;
+    const kept = setAside(build.info, formatStamp(clock.wall()));
+    emit({ type: "document.set-aside", path: build.info, kept, reason: found.reason });
   }
 
   /** Whether the announced bytes differ from those that run; see {@link Running}. */
@@ -129,19 +143,17 @@ export class Poller {
   }
 
   private sleep(milliseconds: number): Promise<void> {
-    const { signal } = this.context;
+    const { signal, clock } = this.context;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const end = performance.now() + milliseconds;
-    let timer: ReturnType<typeof setTimeout>;
-    const again = () => {
-      const left = end - performance.now();
-      // Longer timers than 2^31 ms fire at once; nothing else is the matter with a rate of a year.
-      if (left > 0 && !signal.aborted) timer = setTimeout(again, Math.min(left, 2 ** 31 - 1));
-      else resolve();
-    };
-    again();
     this.wake = resolve;
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    return promise.finally(() => clearTimeout(timer));
+    if (signal.aborted) resolve();
+    // A timer ends early where the pause is longer than any can be: asking once more in weeks does no harm.
+    const cancel = clock.after(milliseconds, resolve);
+    const stop = () => resolve();
+    signal.addEventListener("abort", stop);
+    return promise.finally(() => {
+      cancel();
+      signal.removeEventListener("abort", stop);
+    });
   }
 }

@@ -9,6 +9,7 @@ import { type Lock, tryLock } from "../system/lock.ts";
 import { createLog } from "../system/log.ts";
 import { listenToSignals } from "../system/signals.ts";
 import { openInstance, requireHome, requireUpgradeData } from "./open-instance.ts";
+import { services } from "./services.ts";
 import { Supervisor } from "./supervisor.ts";
 
 /**
@@ -32,6 +33,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
       platform: platformKey(process.platform, process.arch),
       clock: systemClock,
       emit,
+      services,
     },
     args,
   );

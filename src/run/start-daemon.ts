@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
 import { type Daemon, startDaemon } from "../daemon/daemon.ts";
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
 import type { Emit } from "../model/events.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Clock } from "../system/clock.ts";
+import { disk } from "../system/disk.ts";
 import { buildInfoOf } from "../upgrade/build-information.ts";
 import { readCurrent } from "../upgrade/current.ts";
 import { compareSides, disagreement, type HomeState } from "../upgrade/take-stock.ts";
@@ -47,7 +47,7 @@ export async function startBuild(context: StartContext, args: readonly string[])
   let binary = `${layout.current}/bin/${layout.daemon}`;
   if (home.agreement.state === "behind" && home.record !== undefined) {
     const before = buildLayout(layout, home.record.name);
-    if (existsSync(before.binary)) {
+    if (disk.existsSync(before.binary)) {
       ({ binary, name } = before);
       buildInfo = home.record.binaryDetails;
     }

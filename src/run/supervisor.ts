@@ -19,8 +19,9 @@ import { takeStock } from "../upgrade/take-stock.ts";
 import { perform, record } from "../upgrade/transaction.ts";
 import { allowsHttp } from "../upstream/sources.ts";
 import { readPlanView } from "./plan-view.ts";
-import { type PlanWatcher, watchPlan } from "./plan-watcher.ts";
+import type { PlanWatcher } from "./plan-watcher.ts";
 import { Poller } from "./poller.ts";
+import type { Services } from "./services.ts";
 import { examine, startBuild } from "./start-daemon.ts";
 import { StatusFile } from "./status-file.ts";
 import { Withdrawals } from "./withdrawals.ts";
@@ -33,6 +34,7 @@ export interface SupervisorContext {
   platform: string;
   clock: Clock;
   emit: Emit;
+  services: Services;
 }
 
 /** How long the wall clock is trusted to run evenly: a due time is looked at again at least this often. */
@@ -49,7 +51,9 @@ export class Supervisor {
   private plan: Plan | undefined;
   private readonly queue: RunInput[] = [];
   private draining = false;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  private cancelTimer: () => void = () => {};
+  /** The moment of the last decision: what has fallen due since then is still to be decided. */
+  private decidedAt: Moment | undefined;
   private readonly stagings = new Map<string, AbortController>();
   private upgrade: AbortController | undefined;
   private turn: Lock | undefined;
@@ -134,7 +138,7 @@ export class Supervisor {
       { ...view, queue: [], behind: home.agreement.state === "behind" },
     );
     this.take({ type: "time-passed" });
-    this.watcher = watchPlan(layout, () => this.readPlan(), emit);
+    this.watcher = this.context.services.watchPlan(layout, () => this.readPlan(), emit);
     this.take({ type: "plan-read", plan: { ...view, behind: home.agreement.state === "behind" } });
   }
 
@@ -144,11 +148,13 @@ export class Supervisor {
     const { layout, emit, platform } = this.context;
     this.poller = new Poller({
       ...this.context,
+      askSources: this.context.services.askSources,
       running: () => this.requireRunning(),
       wasWithdrawn: (info) => this.withdrawals.includes(info),
       refused: (name, reason) => this.status.refused(name, reason),
       signal: this.over.signal,
     });
+    if (this.state !== undefined) this.status.update(this.state);
     const plan = this.plan;
     const noting = async () => {
       if (plan !== undefined)
@@ -168,7 +174,7 @@ export class Supervisor {
   }
 
   private async finish(): Promise<void> {
-    clearTimeout(this.timer);
+    this.cancelTimer();
     this.over.abort(new NymvisorError({ what: "nymvisor ends" }));
     this.upgrade?.abort(this.over.signal.reason);
     for (const staging of this.stagings.values()) staging.abort(this.over.signal.reason);
@@ -203,22 +209,23 @@ export class Supervisor {
 
   private process(input: RunInput): void {
     if (this.state === undefined || this.state.phase.kind === "ended") return;
-    const { state, effects } = decide(this.state, input, this.now());
+    this.decidedAt = this.now();
+    const { state, effects } = decide(this.state, input, this.decidedAt);
     this.state = state;
     for (const effect of effects) this.carryOut(effect);
   }
 
   private setTimer(): void {
-    clearTimeout(this.timer);
-    if (this.state === undefined) return;
+    this.cancelTimer();
+    if (this.state === undefined || this.decidedAt === undefined) return;
+    const { monotonic, wall } = nextWake(this.state, this.decidedAt);
     const now = this.now();
-    const { monotonic, wall } = nextWake(this.state, now);
     const waits = [
       ...(monotonic === null ? [] : [toMilliseconds(monotonic - now.monotonic)]),
       ...(wall === null ? [] : [Math.min(toMilliseconds(wall - now.wall), WALL_CLOCK_LOOK_MS)]),
     ];
     if (waits.length === 0) return;
-    this.timer = setTimeout(() => this.take({ type: "time-passed" }), Math.min(...waits, 2 ** 31 - 1));
+    this.cancelTimer = this.context.clock.after(Math.min(...waits), () => this.take({ type: "time-passed" }));
   }
 
   private carryOut(effect: Effect): void {
@@ -297,6 +304,7 @@ export class Supervisor {
       if (info === undefined) throw new NymvisorError({ what: `${name} is not in the plan` });
       await stage({
         ...this.context,
+        download: this.context.services.download,
         info,
         allowDownload: configuration.daemon.allow_binaries_download,
         enforceChecksum: configuration.daemon.enforce_download_checksum,
@@ -347,6 +355,7 @@ export class Supervisor {
     return perform(
       {
         ...this.context,
+        ...this.context.services,
         signal,
         stopDaemon: async (why) => {
           if (this.daemon === undefined) return false;

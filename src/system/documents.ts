@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { type DocumentSchema, describeIssues, encodeDocument } from "../model/documents.ts";
 import { errorCode, NymvisorError, reasonOf } from "../model/errors.ts";
+import { disk } from "./disk.ts";
 import { explanation, type WriteOptions, writeFileDurably } from "./durable.ts";
 
 /** A JSON document as it was found. A reader never assumes that a file is whole. */
@@ -17,7 +17,7 @@ const LARGEST_DOCUMENT = 64 * 1024 * 1024;
 export function readDocument<T>(schema: DocumentSchema<T>, path: string): Found<T> {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    bytes = disk.readFileSync(path);
   } catch (error) {
     if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return { state: "missing" };
     if (errorCode(error) === "EISDIR") return { state: "unusable", reason: "it is a folder" };

@@ -1,28 +1,7 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  fstatSync,
-  fsyncSync,
-  lchownSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { constants } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { errorCode, NymvisorError } from "../model/errors.ts";
+import { disk } from "./disk.ts";
 import { isAlive, self } from "./process-table.ts";
 
 /**
@@ -60,7 +39,7 @@ export function writeFileDurably(path: string, data: string | Uint8Array, { mode
     const target = followLinks(path);
     temporary = temporaryName(target);
     writeWhole(temporary, bytes, mode ?? modeOf(target));
-    renameSync(temporary, target);
+    disk.renameSync(temporary, target);
     temporary = undefined;
     syncFolder(dirname(target));
   } catch (error) {
@@ -71,32 +50,34 @@ export function writeFileDurably(path: string, data: string | Uint8Array, { mode
 
 /** A service with a strict umask must not close documents that others could read until then. */
 function modeOf(path: string): number | undefined {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = disk.lstatSync(path, { throwIfNoEntry: false });
   return found?.isFile() ? found.mode & 0o777 : undefined;
 }
 
 /** A new file with exactly these bytes, durable but for its name. */
 function writeWhole(path: string, bytes: Uint8Array, mode: number | undefined): void {
-  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode ?? 0o666);
+  const file = disk.openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode ?? 0o666);
   try {
-    if (mode !== undefined) fchmodSync(file, mode);
-    giveToOwnerOf(dirname(path), (uid, gid) => fchownSync(file, uid, gid));
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written, bytes.length - written);
-    if (fstatSync(file).size !== bytes.length) throw new Error("the file system kept fewer bytes than were written");
-    fsyncSync(file);
+    if (mode !== undefined) disk.fchmodSync(file, mode);
+    giveToOwnerOf(dirname(path), (uid, gid) => disk.fchownSync(file, uid, gid));
+    for (let written = 0; written < bytes.length; )
+      written += disk.writeSync(file, bytes, written, bytes.length - written);
+    if (disk.fstatSync(file).size !== bytes.length)
+      throw new Error("the file system kept fewer bytes than were written");
+    disk.fsyncSync(file);
   } finally {
-    closeSync(file);
+    disk.closeSync(file);
   }
-  if (!readFileSync(path).equals(bytes)) throw new Error("what was read back differs from what was written");
+  if (!disk.readFileSync(path).equals(bytes)) throw new Error("what was read back differs from what was written");
 }
 
 /** Makes `path` a symbolic link to `target`, in one step for every reader: it is never missing and never half made. */
 export function replaceLinkDurably(path: string, target: string): void {
   const temporary = temporaryName(path);
   try {
-    symlinkSync(target, temporary);
-    giveToOwnerOf(dirname(path), (uid, gid) => lchownSync(temporary, uid, gid));
-    renameSync(temporary, path);
+    disk.symlinkSync(target, temporary);
+    giveToOwnerOf(dirname(path), (uid, gid) => disk.lchownSync(temporary, uid, gid));
+    disk.renameSync(temporary, path);
   } catch (error) {
     removeQuietly(temporary);
     throw explainWrite(path, error);
@@ -106,21 +87,21 @@ export function replaceLinkDurably(path: string, target: string): void {
 
 /** Gives a finished file its name, and the owner of its folder if root made it. The bytes and the name are durable when it returns. */
 export function publishFileDurably(temporary: string, path: string): void {
-  const file = openSync(temporary, constants.O_RDONLY);
+  const file = disk.openSync(temporary, constants.O_RDONLY);
   try {
-    giveToOwnerOf(dirname(path), (uid, gid) => fchownSync(file, uid, gid));
-    fsyncSync(file);
+    giveToOwnerOf(dirname(path), (uid, gid) => disk.fchownSync(file, uid, gid));
+    disk.fsyncSync(file);
   } finally {
-    closeSync(file);
+    disk.closeSync(file);
   }
-  renameSync(temporary, path);
+  disk.renameSync(temporary, path);
   syncFolder(dirname(path));
 }
 
 /** Removes a file, durably. One that is not there is no error. */
 export function removeFileDurably(path: string): void {
   try {
-    unlinkSync(path);
+    disk.unlinkSync(path);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return;
     throw explainWrite(path, error);
@@ -137,9 +118,9 @@ export function makeFolderDurably(path: string, { mode }: WriteOptions = {}): vo
   }
   for (const folder of missing) {
     try {
-      mkdirSync(folder, mode === undefined ? {} : { mode });
-      if (mode !== undefined) chmodSync(folder, mode);
-      giveToOwnerOf(dirname(folder), (uid, gid) => lchownSync(folder, uid, gid));
+      disk.mkdirSync(folder, mode === undefined ? {} : { mode });
+      if (mode !== undefined) disk.chmodSync(folder, mode);
+      giveToOwnerOf(dirname(folder), (uid, gid) => disk.lchownSync(folder, uid, gid));
     } catch (error) {
       // Another nymvisor may be making the same folder at this moment.
       if (errorCode(error) !== "EEXIST" || !isFolder(folder)) {
@@ -157,11 +138,11 @@ export function makeFolderDurably(path: string, { mode }: WriteOptions = {}): vo
 
 /** Makes the names in a folder durable. */
 export function syncFolder(path: string): void {
-  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  const folder = disk.openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    fsyncSync(folder);
+    disk.fsyncSync(folder);
   } finally {
-    closeSync(folder);
+    disk.closeSync(folder);
   }
 }
 
@@ -172,8 +153,8 @@ export function syncFolder(path: string): void {
 export function setAside(path: string, stamp: string, why = "corrupt"): string {
   for (let attempt = 0; ; attempt += 1) {
     const kept = `${path}.${why}-${stamp}${attempt === 0 ? "" : `-${attempt}`}`;
-    if (lstatSync(kept, { throwIfNoEntry: false }) !== undefined) continue;
-    renameSync(path, kept);
+    if (disk.lstatSync(kept, { throwIfNoEntry: false }) !== undefined) continue;
+    disk.renameSync(path, kept);
     syncFolder(dirname(path));
     return kept;
   }
@@ -183,7 +164,7 @@ export function setAside(path: string, stamp: string, why = "corrupt"): string {
 export function sweepTemporaries(folder: string): string[] {
   let names: string[];
   try {
-    names = readdirSync(folder);
+    names = disk.readdirSync(folder);
   } catch (error) {
     if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return [];
     throw error;
@@ -194,7 +175,7 @@ export function sweepTemporaries(folder: string): string[] {
     if (pid === undefined || startTime === undefined) continue;
     if (isAlive({ pid: Number(pid), startTime: Number(startTime) })) continue;
     const path = join(folder, name);
-    rmSync(path, { force: true, recursive: true });
+    disk.rmSync(path, { force: true, recursive: true });
     swept.push(path);
   }
   return swept;
@@ -202,13 +183,13 @@ export function sweepTemporaries(folder: string): string[] {
 
 /** Where a link chain ends, also when nothing is there yet. */
 function followLinks(path: string): string {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = disk.lstatSync(path, { throwIfNoEntry: false });
   if (!found?.isSymbolicLink()) return path;
   try {
-    return realpathSync(path);
+    return disk.realpathSync(path);
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
-    return followLinks(resolve(realpathSync(dirname(path)), readlinkSync(path)));
+    return followLinks(resolve(disk.realpathSync(dirname(path)), disk.readlinkSync(path)));
   }
 }
 
@@ -218,13 +199,13 @@ function followLinks(path: string): string {
  */
 export function giveToOwnerOf(folder: string, chown: (uid: number, gid: number) => void): void {
   if (process.geteuid?.() !== 0) return;
-  const { uid, gid } = statSync(folder);
+  const { uid, gid } = disk.statSync(folder);
   if (uid !== 0) chown(uid, gid);
 }
 
 function isFolder(path: string): boolean {
   try {
-    return statSync(path).isDirectory();
+    return disk.statSync(path).isDirectory();
   } catch {
     return false;
   }
@@ -233,7 +214,7 @@ function isFolder(path: string): boolean {
 /** Best effort while another error is on its way: what is left is swept at the next start. */
 function removeQuietly(path: string): void {
   try {
-    unlinkSync(path);
+    disk.unlinkSync(path);
   } catch {}
 }
 

@@ -1,21 +1,9 @@
-import {
-  closeSync,
-  constants,
-  fchownSync,
-  fstatSync,
-  ftruncateSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode, NymvisorError } from "../model/errors.ts";
+import { monotonicMilliseconds, sleep } from "./clock.ts";
+import { disk } from "./disk.ts";
 import { explanation, giveToOwnerOf } from "./durable.ts";
-import { tryExclusiveLock } from "./libc.ts";
 import { self } from "./process-table.ts";
 
 /**
@@ -41,26 +29,33 @@ export interface Lock {
 export function tryLock(path: string, purpose: string): { lock: Lock } | { lock: null; holder: Holder | undefined } {
   for (;;) {
     const descriptor = openLockFile(path);
-    if (!tryExclusiveLock(descriptor)) {
+    if (!disk.tryExclusiveLock(descriptor)) {
       const holder = readHolder(descriptor);
-      closeSync(descriptor);
+      disk.closeSync(descriptor);
       return { lock: null, holder };
     }
     // The holder before us removes the file when it is done. What we locked may be that removed file; then another
     // process can lock a new one of the same name, so only the file that still has the name counts.
-    const there = statSync(path, { throwIfNoEntry: false });
-    const ours = fstatSync(descriptor);
+    const there = disk.statSync(path, { throwIfNoEntry: false });
+    const ours = disk.fstatSync(descriptor);
     if (there === undefined || there.ino !== ours.ino || there.dev !== ours.dev) {
-      closeSync(descriptor);
+      disk.closeSync(descriptor);
       continue;
     }
-    // Should root be killed here, the user that the service runs as must still be able to open it.
-    giveToOwnerOf(dirname(path), (uid, gid) => fchownSync(descriptor, uid, gid));
-    const { pid, startTime } = self();
-    ftruncateSync(descriptor, 0);
-    writeSync(descriptor, `${JSON.stringify({ pid, startTime, purpose } satisfies Holder)}\n`, 0);
+    writeHolder(path, descriptor, purpose);
     return { lock: held(path, descriptor) };
   }
+}
+
+/** For people, so a full disk is no reason to go without the lock. */
+function writeHolder(path: string, descriptor: number, purpose: string): void {
+  const { pid, startTime } = self();
+  try {
+    // Should root be killed while it holds it, the user that the service runs as must still be able to open it.
+    giveToOwnerOf(dirname(path), (uid, gid) => disk.fchownSync(descriptor, uid, gid));
+    disk.ftruncateSync(descriptor, 0);
+    disk.writeSync(descriptor, `${JSON.stringify({ pid, startTime, purpose } satisfies Holder)}\n`, 0);
+  } catch {}
 }
 
 function held(path: string, descriptor: number): Lock {
@@ -71,12 +66,12 @@ function held(path: string, descriptor: number): Lock {
       if (released) return;
       released = true;
       try {
-        unlinkSync(path);
+        disk.unlinkSync(path);
       } catch (error) {
         // Somebody removed the folder under us; the lock goes with the descriptor.
         if (errorCode(error) !== "ENOENT") throw error;
       } finally {
-        closeSync(descriptor);
+        disk.closeSync(descriptor);
       }
     },
   };
@@ -89,7 +84,7 @@ const CLEARING_PAUSE_MS = 5;
 function openLockFile(path: string): number {
   for (let look = 1; ; look += 1) {
     try {
-      return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+      return disk.openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
     } catch (error) {
       // A folder or a link of this name is some other tool's leftover: no nymvisor makes one, so none holds it.
       const leftover = errorCode(error) === "EISDIR" || errorCode(error) === "ELOOP";
@@ -104,24 +99,25 @@ function openLockFile(path: string): number {
  * cleared away: so it is looked at again, under a lock of the folder that it lies in. @returns false if that is taken.
  */
 function clearAway(path: string): boolean {
-  const folder = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  const folder = disk.openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    if (!tryExclusiveLock(folder)) {
+    if (!disk.tryExclusiveLock(folder)) {
       Bun.sleepSync(CLEARING_PAUSE_MS);
       return false;
     }
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found?.isSymbolicLink()) unlinkSync(path);
-    else if (found?.isDirectory()) renameSync(path, `${path}.stale-${process.pid}-${process.hrtime.bigint()}`);
+    const found = disk.lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isSymbolicLink()) disk.unlinkSync(path);
+    else if (found?.isDirectory() && disk.readdirSync(path).length === 0) disk.rmdirSync(path);
+    else if (found?.isDirectory()) disk.renameSync(path, `${path}.stale-${process.pid}-${process.hrtime.bigint()}`);
     return true;
   } finally {
-    closeSync(folder);
+    disk.closeSync(folder);
   }
 }
 
 function readHolder(descriptor: number): Holder | undefined {
   try {
-    const holder: Partial<Holder> = JSON.parse(readFileSync(`/proc/self/fd/${descriptor}`, "utf8"));
+    const holder: Partial<Holder> = JSON.parse(disk.readFileSync(`/proc/self/fd/${descriptor}`, "utf8"));
     if (typeof holder.pid !== "number" || typeof holder.purpose !== "string") return undefined;
     return { pid: holder.pid, startTime: holder.startTime ?? 0, purpose: holder.purpose };
   } catch {
@@ -144,13 +140,13 @@ export async function waitForLock(
   purpose: string,
   { limit = LOCK_WAIT_MS, signal }: WaitOptions = {},
 ): Promise<Lock> {
-  const end = performance.now() + limit;
+  const end = monotonicMilliseconds() + limit;
   for (let pause = 1; ; pause = Math.min(pause * 2, 25)) {
     const attempt = tryLock(path, purpose);
     if (attempt.lock !== null) return attempt.lock;
     signal?.throwIfAborted();
-    if (performance.now() >= end) throw lockTimeout(path, attempt.holder, limit);
-    await Bun.sleep(pause * (0.5 + Math.random()));
+    if (monotonicMilliseconds() >= end) throw lockTimeout(path, attempt.holder, limit);
+    await sleep(pause * (0.5 + Math.random()));
   }
 }
 

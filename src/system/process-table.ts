@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { errorCode } from "../model/errors.ts";
 
-/** What /proc says of processes (proc(5)). */
+/** What /proc says of processes (proc(5)), and the one thing that is done to them. */
 
 /**
  * A process, told apart from a later one with the same pid by its start time, and from one before a reboot by the boot
@@ -13,84 +14,113 @@ export interface ProcessIdentity {
   bootId?: string | undefined;
 }
 
-interface Stat {
-  state: string;
-  startTime: number;
+/** The kernel's view, which a simulation can take the place of. */
+export interface ProcessTable {
+  /** Of this process. */
+  ownPid(): number;
+  /** Made anew by the kernel at each boot. */
+  bootId(): string;
+  pids(): number[];
+  /** Undefined if there is no such process. */
+  stat(pid: number): { state: string; group: number; startTime: number } | undefined;
+  /** The environment at the process's start, `NAME=value` and NUL over and over; undefined where it may not be read. */
+  environment(pid: number): Uint8Array | undefined;
+  /** kill(2). @throws with the code ESRCH if there is no such process. */
+  signal(pid: number, name: NodeJS.Signals): void;
 }
 
-function readStat(pid: number): Stat | undefined {
-  let text: string;
+let bootIdOfKernel: string | undefined;
+
+const kernelTable: ProcessTable = {
+  ownPid: () => process.pid,
+  bootId() {
+    bootIdOfKernel ??= readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+    return bootIdOfKernel;
+  },
+  pids: () =>
+    readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number),
+  stat(pid) {
+    const text = readIfThere(`/proc/${pid}/stat`)?.toString("latin1");
+    if (text === undefined) return undefined;
+    // The second field is the command in parentheses and may itself hold spaces and parentheses.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0] ?? "X", group: Number(fields[2]), startTime: Number(fields[19]) };
+  },
+  environment: (pid) => readIfThere(`/proc/${pid}/environ`),
+  signal: (pid, name) => void process.kill(pid, name),
+};
+
+/** It may have ended meanwhile, or belong to another user: neither can be a daemon of ours. */
+function readIfThere(path: string): Buffer | undefined {
   try {
-    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return readFileSync(path);
   } catch {
     return undefined;
   }
-  // The second field is the command in parentheses and may itself hold spaces and parentheses.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "X", startTime: Number(fields[19]) };
 }
+
+let provide: (() => ProcessTable) | undefined;
+
+/** For simulations: from now on the table is the one that `provider` returns at each call; undefined: the kernel's. */
+export function useProcessTable(provider: (() => ProcessTable) | undefined): void {
+  provide = provider;
+}
+
+const table = (): ProcessTable => provide?.() ?? kernelTable;
 
 /** Whether that very process still runs; a zombie does not. */
 export function isAlive({ pid, startTime, bootId: itsBoot }: ProcessIdentity): boolean {
   if (itsBoot !== undefined && itsBoot !== bootId()) return false;
-  const stat = readStat(pid);
-  return stat !== undefined && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
+  const stat = table().stat(pid);
+  return stat !== undefined && stat.startTime === startTime && !isDead(stat);
+}
+
+function isDead({ state }: { state: string }): boolean {
+  return state === "Z" || state === "X";
 }
 
 /** The identity of a running process, or undefined if there is none with that pid. */
 export function identify(pid: number): Required<ProcessIdentity> | undefined {
-  const stat = readStat(pid);
-  if (stat === undefined) return undefined;
-  return { pid, startTime: stat.startTime, bootId: bootId() };
+  const stat = table().stat(pid);
+  return stat === undefined ? undefined : { pid, startTime: stat.startTime, bootId: bootId() };
 }
 
-let knownBootId: string | undefined;
-
-/** Made anew by the kernel at each boot. */
 export function bootId(): string {
-  knownBootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
-  return knownBootId;
+  return table().bootId();
 }
-
-let knownSelf: Required<ProcessIdentity> | undefined;
 
 export function self(): Required<ProcessIdentity> {
-  knownSelf ??= identify(process.pid) ?? { pid: process.pid, startTime: 0, bootId: bootId() };
-  return knownSelf;
+  const pid = table().ownPid();
+  return identify(pid) ?? { pid, startTime: 0, bootId: bootId() };
 }
 
 /** The processes of this user whose environment at their start held `NAME=value`. */
 export function findByEnvironment(name: string, value: string): Required<ProcessIdentity>[] {
   const entry = Buffer.from(`\0${name}=${value}\0`);
-  const found: Required<ProcessIdentity>[] = [];
-  for (const folder of readdirSync("/proc")) {
-    if (!/^\d+$/.test(folder) || Number(folder) === process.pid) continue;
-    let environment: Buffer;
-    try {
-      environment = readFileSync(`/proc/${folder}/environ`);
-    } catch {
-      // It has ended meanwhile, or belongs to another user: neither can be a daemon of ours.
-      continue;
-    }
-    if (!Buffer.concat([Buffer.of(0), environment]).includes(entry)) continue;
-    const process_ = identify(Number(folder));
-    if (process_ !== undefined && isAlive(process_)) found.push(process_);
-  }
-  return found;
+  const holds = (pid: number) => {
+    const environment = table().environment(pid);
+    return environment !== undefined && Buffer.concat([Buffer.of(0), environment]).includes(entry);
+  };
+  const own = table().ownPid();
+  return table()
+    .pids()
+    .filter((pid) => pid !== own && holds(pid))
+    .flatMap((pid) => identify(pid) ?? [])
+    .filter(isAlive);
 }
 
-/** The pids in a process group (field 5 of stat) that still run. */
-export function groupMembers(group: number): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-        const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-        return Number(fields[2]) === group && fields[0] !== "Z" && fields[0] !== "X";
-      } catch {
-        return false;
-      }
-    });
+/** Whether the process leads a process group of its own, as every daemon that nymvisor starts does. */
+export function leadsGroup(pid: number): boolean {
+  return table().stat(pid)?.group === pid;
+}
+
+/** Sends a signal; a process that is gone needs none. */
+export function sendSignal(pid: number, name: NodeJS.Signals): void {
+  try {
+    table().signal(pid, name);
+  } catch (error) {
+    if (errorCode(error) !== "ESRCH") throw error;
+  }
 }

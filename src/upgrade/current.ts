@@ -1,6 +1,6 @@
-import { readlinkSync } from "node:fs";
 import { errorCode, NymvisorError } from "../model/errors.ts";
 import type { BuildLayout, Layout } from "../model/paths.ts";
+import { disk } from "../system/disk.ts";
 import { explanation, replaceLinkDurably } from "../system/durable.ts";
 
 /** The link that decides which build runs. */
@@ -13,7 +13,7 @@ import { explanation, replaceLinkDurably } from "../system/durable.ts";
 export function readCurrent(layout: Layout): string | undefined {
   let target: string;
   try {
-    target = readlinkSync(layout.current);
+    target = disk.readlinkSync(layout.current);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw new NymvisorError({

@@ -1,6 +1,7 @@
-import { chmodSync, constants, copyFileSync, rmSync } from "node:fs";
+import { constants } from "node:fs";
 import { NymvisorError } from "../model/errors.ts";
 import type { BuildLayout } from "../model/paths.ts";
+import { disk } from "../system/disk.ts";
 import { explanation, makeFolderDurably, publishFileDurably, temporaryName } from "../system/durable.ts";
 import { hashFile } from "./staged.ts";
 
@@ -20,10 +21,10 @@ export interface BinaryCopy {
 export async function copyBinary(source: string, build: BuildLayout): Promise<BinaryCopy> {
   makeFolderDurably(build.bin);
   const temporary = temporaryName(build.binary);
-  const discard = () => rmSync(temporary, { force: true });
+  const discard = () => disk.rmSync(temporary, { force: true });
   try {
-    copyFileSync(source, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    chmodSync(temporary, 0o755);
+    disk.copyFileSync(source, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    disk.chmodSync(temporary, 0o755);
     const sha256 = await hashFile(temporary, "sha256");
     return { sha256, publish: () => publishFileDurably(temporary, build.binary), discard };
   } catch (error) {

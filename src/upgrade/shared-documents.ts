@@ -48,6 +48,11 @@ export function requirePlan(layout: Layout): Plan {
   return plan;
 }
 
+/** A build's information, or undefined where there is none. @throws {NymvisorError} if it cannot be used. */
+export function requireUpgradeInfo(build: BuildLayout): UpgradeInfo | undefined {
+  return requireUsable(readUpgradeInfo(build), build.info, moveAway(build.info));
+}
+
 export function writePlan(layout: Layout, plan: Plan): void {
   writeDocument(planSchema, layout.plan, { ...plan, queuedUp: inOrder(plan.queuedUp) });
 }

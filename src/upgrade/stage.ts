@@ -1,4 +1,3 @@
-import { chmodSync, existsSync } from "node:fs";
 import { inspectBinary } from "../daemon/inspect.ts";
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import { type BuildInfo, differingFields } from "../model/build-info.ts";
@@ -9,8 +8,9 @@ import { formatStamp, type Instant } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import { type AnnouncedBinary, chooseBinary } from "../policy/choose-binary.ts";
+import { disk } from "../system/disk.ts";
 import { makeFolderDurably, publishFileDurably, setAside } from "../system/durable.ts";
-import { downloadBinary } from "../upstream/download.ts";
+import type { downloadBinary } from "../upstream/download.ts";
 import { type BinaryNote, hashFile, identityOf, readNote, type Staged, writeNote } from "./staged.ts";
 
 /**
@@ -30,6 +30,7 @@ export interface StageRequest {
   emit: Emit;
   now: Instant;
   signal: AbortSignal;
+  download: typeof downloadBinary;
 }
 
 /** Staging failed for a reason that only this machine's files can change; looking again is cheap. */
@@ -72,7 +73,7 @@ async function findBinary(
   build: BuildLayout,
   announced: AnnouncedBinary | null,
 ): Promise<Source | null> {
-  if (!existsSync(build.binary)) return null;
+  if (!disk.existsSync(build.binary)) return null;
   const note = readNote(build);
   if (note?.origin === "local") return note;
   const matches =
@@ -118,7 +119,7 @@ async function hasChecksum(
 async function download(request: StageRequest, build: BuildLayout, announced: AnnouncedBinary): Promise<Source> {
   const { info, emit, signal } = request;
   emit({ type: "staging.started", name: info.name, version: info.version });
-  const downloaded = await downloadBinary({
+  const downloaded = await request.download({
     url: announced.url,
     destination: build.binary,
     expected: announced.checksum,
@@ -136,7 +137,7 @@ async function download(request: StageRequest, build: BuildLayout, announced: An
 async function accept(request: StageRequest, build: BuildLayout, source: Source): Promise<Staged> {
   const { info, layout, emit } = request;
   const { mode } = identityOf(build.binary);
-  if ((mode & 0o111) !== 0o111) chmodSync(build.binary, (mode & 0o7777) | 0o111);
+  if ((mode & 0o111) !== 0o111) disk.chmodSync(build.binary, (mode & 0o7777) | 0o111);
   const note = { ...source, buildInfo: null, refused: null };
   let buildInfo: BuildInfo;
   try {

@@ -1,8 +1,10 @@
-import { createReadStream, statSync } from "node:fs";
+import { constants } from "node:fs";
 import { z } from "zod";
 import { type BuildInfo, buildInfoSchema } from "../model/build-info.ts";
 import { errorCode, NymvisorError } from "../model/errors.ts";
 import type { BuildLayout } from "../model/paths.ts";
+import { sleep } from "../system/clock.ts";
+import { disk } from "../system/disk.ts";
 import { readDocument, writeDocument } from "../system/documents.ts";
 
 /**
@@ -35,7 +37,7 @@ export type Staged = BinaryNote & { buildInfo: BuildInfo; refused: null };
  * program can set (inode(7)).
  */
 export function identityOf(path: string): { identity: string; size: number; mode: number } {
-  const { ino, size, mtimeNs, ctimeNs, mode } = statSync(path, { bigint: true });
+  const { ino, size, mtimeNs, ctimeNs, mode } = disk.statSync(path, { bigint: true });
   return { identity: `${ino}:${mtimeNs}:${ctimeNs}`, size: Number(size), mode: Number(mode) };
 }
 
@@ -65,14 +67,27 @@ export function writeNote(build: BuildLayout, note: Omit<BinaryNote, "identity" 
   writeDocument(stagedSchema, build.staged, { ...note, identity, size });
 }
 
-/** Hashes a file without holding the event loop or more than a few buffers of it. */
+const HASH_BLOCK = 1 << 20;
+/** After so many bytes signals and timers get their turn: some ten milliseconds. */
+const HASH_STRETCH = 8 * HASH_BLOCK;
+
+/** Hashes a file without holding the event loop for long, or more than a block of it in memory. */
 export async function hashFile(path: string, algorithm: "sha256" | "sha512", signal?: AbortSignal): Promise<string> {
   const hasher = new Bun.CryptoHasher(algorithm);
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    signal?.throwIfAborted();
-    hasher.update(chunk as Uint8Array);
+  const block = new Uint8Array(HASH_BLOCK);
+  const file = disk.openSync(path, constants.O_RDONLY);
+  try {
+    for (let hashed = 0; ; ) {
+      const count = disk.readSync(file, block, 0, block.length, null);
+      if (count === 0) return hasher.digest("hex");
+      hasher.update(block.subarray(0, count));
+      hashed += count;
+      if (hashed % HASH_STRETCH < count) await sleep(0);
+      signal?.throwIfAborted();
+    }
+  } finally {
+    disk.closeSync(file);
   }
-  return hasher.digest("hex");
 }
 
 /**

@@ -1,4 +1,3 @@
-import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildInfo } from "../model/build-info.ts";
 import type { Plan, UpgradeInfo, VersionRecord } from "../model/documents.ts";
@@ -11,6 +10,7 @@ import { compareVersions } from "../model/version.ts";
 import { type Agreement, judgeAgreement } from "../policy/agreement.ts";
 import { recoveryAction } from "../policy/recovery.ts";
 import type { Clock } from "../system/clock.ts";
+import { disk } from "../system/disk.ts";
 import { replaceLinkDurably, setAside, sweepTemporaries } from "../system/durable.ts";
 import { sweepUnfinishedBackups } from "./backup.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
@@ -62,8 +62,9 @@ function sweep({ layout, emit }: StockContext): void {
 }
 
 function subfolders(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true })
+  if (!disk.existsSync(folder)) return [];
+  return disk
+    .readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && objectionToUpgradeName(entry.name) === undefined)
     .map((entry) => join(folder, entry.name));
 }
@@ -71,15 +72,15 @@ function subfolders(folder: string): string[] {
 /** The record under the Rust program's name becomes ours, and its name a link, so that both programs find it. */
 function adoptVersionRecord({ layout, clock, emit }: StockContext): void {
   const found = readVersionRecord(layout);
-  const rust = lstatSync(layout.rustVersionRecord, { throwIfNoEntry: false });
+  const rust = disk.lstatSync(layout.rustVersionRecord, { throwIfNoEntry: false });
   if (found.state === "found") {
-    if (!existsSync(layout.versionRecord)) writeVersionRecord(layout, found.value);
+    if (!disk.existsSync(layout.versionRecord)) writeVersionRecord(layout, found.value);
   } else if (found.state === "unusable") {
-    const path = existsSync(layout.versionRecord) ? layout.versionRecord : layout.rustVersionRecord;
+    const path = disk.existsSync(layout.versionRecord) ? layout.versionRecord : layout.rustVersionRecord;
     const kept = setAside(path, formatStamp(clock.wall()));
     emit({ type: "document.set-aside", path, kept, reason: found.reason });
   }
-  if (rust?.isSymbolicLink() || !existsSync(layout.versionRecord)) return;
+  if (rust?.isSymbolicLink() || !disk.existsSync(layout.versionRecord)) return;
   replaceLinkDurably(layout.rustVersionRecord, "current-version-info.json");
 }
 
@@ -88,7 +89,7 @@ function settleCurrent({ layout, emit }: StockContext): string {
   const current = readCurrent(layout);
   if (current !== undefined) {
     const { binary } = buildLayout(layout, current);
-    if (existsSync(binary)) return current;
+    if (disk.existsSync(binary)) return current;
     throw new NymvisorError({
       what: `current points to ${printable(current)}, and there is no binary`,
       why: `${binary} is missing`,
@@ -105,7 +106,7 @@ function settleCurrent({ layout, emit }: StockContext): string {
   for (const name of candidates) {
     if (name === undefined || (name !== "genesis" && objectionToUpgradeName(name) !== undefined)) continue;
     const build = buildLayout(layout, name);
-    if (!existsSync(build.binary)) continue;
+    if (!disk.existsSync(build.binary)) continue;
     switchCurrent(layout, build);
     emit({ type: "document.rebuilt", path: layout.current, from: `${build.folder}` });
     return name;

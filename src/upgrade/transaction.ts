@@ -2,7 +2,6 @@ import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
 import { formatBytes } from "../model/bytes.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
-import { fromMilliseconds } from "../model/duration.ts";
 import { NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
@@ -15,7 +14,7 @@ import type { Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
 import { makeFolderDurably } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
-import { backUp, checkBackupRoom } from "./backup.ts";
+import type { backUp, checkBackupRoom } from "./backup.ts";
 import { buildInfoOf } from "./build-information.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
@@ -51,6 +50,8 @@ export interface TransactionContext {
   environment: ChildEnvironment;
   /** Stops the daemon, if one runs; settles when it is gone. False: none ran. */
   stopDaemon(why: string): Promise<boolean>;
+  checkBackupRoom: typeof checkBackupRoom;
+  backUp: typeof backUp;
   /** Aborted when the attempt is to be given up; the switch itself is never interrupted. */
   signal: AbortSignal;
 }
@@ -139,9 +140,13 @@ function withdrawn(name: string): Withdrawn {
 }
 
 /** @returns how much there is to save. */
-async function checkRoom({ layout, configuration }: TransactionContext): Promise<number | undefined> {
+async function checkRoom(context: TransactionContext): Promise<number | undefined> {
+  const { layout, configuration } = context;
   if (configuration.daemon.unsafe_skip_backup) return undefined;
-  const { needed, available, sourceBytes } = await checkBackupRoom({ home: layout.home, backups: layout.backups });
+  const { needed, available, sourceBytes } = await context.checkBackupRoom({
+    home: layout.home,
+    backups: layout.backups,
+  });
   if (needed <= available) return sourceBytes;
   throw new NymvisorError({
     what: "there is no room for the backup",
@@ -170,7 +175,7 @@ function begin({ layout, clock, emit }: TransactionContext, target: Target, prep
 
 /** The home, archived and durable; or, where the operator wants none, the note that there is none. */
 async function saveHome(
-  context: Pick<TransactionContext, "layout" | "configuration" | "clock" | "emit" | "signal">,
+  context: TransactionContext,
   journal: Journal,
   expectedBytes: number | undefined,
 ): Promise<Journal> {
@@ -183,8 +188,8 @@ async function saveHome(
   const saving: Journal = { ...journal, state: "backing-up" };
   writeJournal(layout, saving);
   emit({ type: "backup.started", name, path: layout.backups });
-  const began = performance.now();
-  const backup = await backUp({
+  const began = clock.monotonic();
+  const backup = await context.backUp({
     home: layout.home,
     backups: layout.backups,
     name,
@@ -200,7 +205,7 @@ async function saveHome(
     name,
     path: backup.path,
     bytes: backup.bytes,
-    took: fromMilliseconds(performance.now() - began),
+    took: clock.monotonic() - began,
   });
   return { ...saving, backup: backup.path };
 }

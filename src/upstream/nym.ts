@@ -2,7 +2,7 @@ import { describeIssues, type UpgradeInfo, upgradeInfoSchema } from "../model/do
 import { NymvisorError } from "../model/errors.ts";
 import type { Configuration } from "../model/settings.ts";
 import { displayUrl } from "./http-error.ts";
-import type { Source } from "./sources.ts";
+import type { Source } from "./source.ts";
 
 /** The promised limit of an `upgrade-info.json`; real ones have two kilobytes. */
 const LONGEST_UPGRADE_INFO = 1 << 20;

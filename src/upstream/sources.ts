@@ -3,18 +3,7 @@ import type { Configuration } from "../model/settings.ts";
 import type { RequestOptions } from "./http.ts";
 import { requestJson } from "./json.ts";
 import { nym, upgradeInfoUrl } from "./nym.ts";
-
-/**
- * Where releases are announced: a table, asked from its top. A new source is a file with a {@link Source} and a row.
- */
-export interface Source {
-  name: string;
-  /** The newest upgrade that it announces for the configured daemon; null if it has nothing to say. @throws if it fails. */
-  announces(configuration: Configuration, fetchJson: FetchJson): Promise<UpgradeInfo | null>;
-}
-
-/** Gets a JSON document of at most `maxBytes`. @throws {HttpError} */
-export type FetchJson = (url: string, options: { maxBytes: number }) => Promise<unknown>;
+import type { FetchJson, Source } from "./source.ts";
 
 export interface Announcement {
   info: UpgradeInfo;
@@ -22,6 +11,7 @@ export interface Announcement {
   source: string;
 }
 
+/** Where releases are announced, asked from the top. A new source is a file with a {@link Source} and a row. */
 const sources: readonly Source[] = [nym];
 
 export type AskOptions = Pick<RequestOptions, "environment" | "signal" | "limits" | "certificateAuthority">;

@@ -5,6 +5,7 @@ import { temporaryHome } from "../support/temporary-home.ts";
 import { expectFailure } from "./support/expect.ts";
 import { type Instance, nextBinary, takeIn } from "./support/instance.ts";
 import { nymvisor, startNymvisor, succeed } from "./support/nymvisor.ts";
+import { nextYear, prepareNode } from "./support/prepared-node.ts";
 import { stateOf } from "./support/tree.ts";
 
 /** What a JSON document may hold that no nymvisor wrote. The whole one is what nymvisor did write. */
@@ -16,13 +17,18 @@ const DAMAGES: readonly (readonly [what: string, damage: (whole: string) => stri
   ["zeros, as after a power cut", (whole) => new Uint8Array(whole.length)],
 ];
 
-const WHAT = DAMAGES.map(([what]) => what);
+const WHAT = DAMAGES.map(([what]): [string] => [what]);
+
+/** Each byte as a character. */
+function bytesOf(path: string): string {
+  return readFileSync(path, "latin1");
+}
 
 /** Damages a file. @returns the bytes that are there now. */
-function damage(path: string, what: string): Buffer {
+function damage(path: string, what: string): string {
   const spoil = DAMAGES.find(([name]) => name === what)?.[1] ?? String;
   writeFileSync(path, spoil(readFileSync(path, "utf8")));
-  return readFileSync(path);
+  return bytesOf(path);
 }
 
 /** The file beside it under which a document was kept that could not be used. */
@@ -105,7 +111,7 @@ describe("a plan that is", () => {
     await using run = await startNymvisor(home, ["run"]);
     await run.waitForEvent("started", { version: "1.0.0" });
     const kept = keptAside(instance.planPath);
-    expect(readFileSync(kept)).toEqual(bytes);
+    expect(bytesOf(kept)).toBe(bytes);
     expect(run.stderr).toContain(`${instance.planPath} cannot be used and is kept as ${kept}`);
     expect(instance.plan()).toMatchObject({ current: { name: "genesis", version: "1.0.0" }, queuedUp: [] });
     expect(await run.stop()).toMatchObject({ status: 0 });
@@ -119,7 +125,7 @@ describe("a plan that is", () => {
     const whole = readFileSync(instance.planPath);
     const bytes = damage(instance.planPath, "half-written");
     await run.waitForLog(/upgrade-plan\.json cannot be used/);
-    expect(readFileSync(instance.planPath)).toEqual(bytes);
+    expect(bytesOf(instance.planPath)).toBe(bytes);
     writeFileSync(instance.planPath, whole);
     await run.waitForLog(/upgrade-plan\.json can be used again/);
     await succeed(home, ["add-upgrade", "--upgrade-name", "x", "--now", nextBinary(home, "1.1.0")]);
@@ -160,9 +166,26 @@ describe("an upgrade's information that is", () => {
     await using run = await startNymvisor(home, ["run"]);
     await run.waitForEvent("started", { version: "1.0.0" });
     const kept = keptAside(path);
-    expect(readFileSync(kept)).toEqual(bytes);
+    expect(bytesOf(kept)).toBe(bytes);
     expect(run.stderr).toContain(kept);
     expect(instance.infoOf("genesis")).toEqual(whole);
+  });
+});
+
+describe("the information of a release that is announced, where something else stands in its place and is", () => {
+  test.each(WHAT)("%s, is kept aside by the poller", async (what) => {
+    await using node = await prepareNode();
+    const path = node.infoPathOf("1.1.0");
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, readFileSync(node.infoPathOf("genesis")));
+    const bytes = damage(path, what);
+    node.release("1.1.0", { due: nextYear() });
+    await using run = await node.run();
+    await run.waitForLog(/the upgrade 1\.1\.0 is in the plan/);
+    const kept = keptAside(path);
+    expect(bytesOf(kept)).toBe(bytes);
+    expect(run.stderr).toContain(kept);
+    expect(node.infoOf("1.1.0").version).toBe("1.1.0");
   });
 });
 
@@ -178,7 +201,7 @@ describe("a history that is", () => {
     await run.waitForEvent("started", { version: "1.1.0" });
     await run.waitForLog(/the upgrade x .*is done/);
     const kept = keptAside(instance.historyPath);
-    expect(readFileSync(kept)).toEqual(bytes);
+    expect(bytesOf(kept)).toBe(bytes);
     expect(run.stderr).toContain(kept);
     expect(instance.performed()).toEqual(["x"]);
   });
@@ -194,7 +217,7 @@ describe("a record of what this home ran that is", () => {
       await using run = await startNymvisor(home, ["run"]);
       await run.waitForEvent("started", { version: "1.0.0" });
       const kept = keptAside(instance.recordPath);
-      expect(readFileSync(kept)).toEqual(bytes);
+      expect(bytesOf(kept)).toBe(bytes);
       expect(run.stderr).toContain(kept);
       await run.waitForLog(/started \(pid/);
       expect(instance.record()).toMatchObject({ name: "genesis", version: "1.0.0" });
@@ -207,6 +230,6 @@ describe("a record of what this home ran that is", () => {
     const instance = await takeIn(home);
     const bytes = damage(instance.recordPath, what);
     await nymvisor(home, ["init", "--daemon-home", instance.daemonHome, instance.binaryOf("genesis")]);
-    expect(readFileSync(instance.recordPath)).toEqual(bytes);
+    expect(bytesOf(instance.recordPath)).toBe(bytes);
   });
 });

@@ -197,10 +197,13 @@ describe("between processes a lock", () => {
     const code = `import { withLock } from "#/system/lock.ts";
       import { existsSync, readFileSync, writeFileSync } from "node:fs";
       const count = ${JSON.stringify(home.at("count"))};
+      writeFileSync(${JSON.stringify(home.at("ready"))} + process.pid, "");
       while (!existsSync(${JSON.stringify(home.at("go"))})) await Bun.sleep(1);
       for (let turn = 0; turn < ${TURNS}; turn += 1)
         await withLock(${JSON.stringify(path)}, "counting", () => writeFileSync(count, String(Number(readFileSync(count, "utf8")) + 1)));`;
     const counters = Array.from({ length: COUNTERS }, () => runProgram(code));
+    const ready = () => readdirSync(home.path).filter((name) => name.startsWith("ready")).length === COUNTERS;
+    await waitFor("all to be ready", ready);
     writeFileSync(home.at("go"), "");
     await Promise.all(counters);
     expect(readFileSync(home.at("count"), "utf8")).toBe(String(COUNTERS * TURNS));
@@ -240,6 +243,17 @@ describe("what is left where a lock belongs never blocks:", () => {
     expect(readFileSync(home.at("precious"), "utf8")).toBe("precious");
     expect(readdirSync(home.path)).toEqual(["precious"]);
   });
+});
+
+test("a disk that is full is no reason to go without a lock, nor to keep it for ever", async () => {
+  const code = `import { tryLock } from "#/system/lock.ts";
+    process.on("SIGXFSZ", () => {});
+    for (let turn = 0; turn < 2; turn += 1) {
+      const { lock } = tryLock(${JSON.stringify(path)}, "run");
+      console.log(lock === null ? "refused" : "held");
+      lock?.release();
+    }`;
+  expect(await runProgram(code, { through: ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh"] })).toBe("held\nheld\n");
 });
 
 describe("what is done with a lock held", () => {

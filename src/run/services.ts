@@ -1,0 +1,15 @@
+import { backUp, checkBackupRoom } from "../upgrade/backup.ts";
+import { downloadBinary } from "../upstream/download.ts";
+import { askSources } from "../upstream/sources.ts";
+import { watchPlan } from "./plan-watcher.ts";
+
+/** The long errands of a run, as one record, so that a simulated machine can send others on them. */
+export interface Services {
+  askSources: typeof askSources;
+  download: typeof downloadBinary;
+  checkBackupRoom: typeof checkBackupRoom;
+  backUp: typeof backUp;
+  watchPlan: typeof watchPlan;
+}
+
+export const services: Services = { askSources, download: downloadBinary, checkBackupRoom, backUp, watchPlan };
