@@ -47,8 +47,10 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
     throw error;
   });
   const { pid } = child;
+  // Now: later the number may be that of another process.
+  const startTime = identify(pid)?.startTime ?? null;
   const note = (state: "running" | "stopping") => {
-    writeDaemonRecord(layout, { state, pid, startTime: identify(pid)?.startTime ?? null, bootId: boot });
+    writeDaemonRecord(layout, { state, pid, startTime, bootId: boot });
   };
   const complain = (about: string, error: unknown) => {
     emit({ type: "warning", about, reason: error instanceof Error ? error.message : String(error) });
@@ -60,6 +62,7 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
     complain("the note about the running daemon", error);
   }
 
+  let exited = false;
   let stopping: { deadline: number; grace: number } | undefined;
   let cancelKill = () => {};
   const killGroup = () => {
@@ -69,6 +72,7 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
   };
 
   const ended = child.exited.then(async (ending) => {
+    exited = true;
     // What the daemon leaves running in its group would go on working on the home.
     while (child.groupAlive() && stopping !== undefined && monotonicMilliseconds() < stopping.deadline) await sleep(10);
     if (child.groupAlive()) child.killGroup();
@@ -85,7 +89,7 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
     pid,
     ended,
     stop(why, grace) {
-      if (stopping !== undefined) return ended;
+      if (stopping !== undefined || exited) return ended;
       const total = toMilliseconds(grace + EXTRA_GRACE);
       emit({ type: "daemon.stopping", pid, why, grace });
       try {

@@ -129,11 +129,14 @@ async function ask(
     // A grandchild may hold the pipes open for ever: what the binary itself has written is there by now.
     child.killGroup();
     return {
-      stdout: await Promise.race([stdout, stopped.promise]),
-      stderr: await Promise.race([stderr, stopped.promise]),
+      stdout: await Promise.race([stdout.bytes, stopped.promise]),
+      stderr: await Promise.race([stderr.bytes, stopped.promise]),
       ...end,
     };
   } finally {
+    // A descendant that has left the group may hold them open still.
+    stdout.close();
+    stderr.close();
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
     child.killGroup();
@@ -141,23 +144,29 @@ async function ask(
   }
 }
 
-/** Reads to the end but keeps at most `most` bytes; says so once when there is more. */
-async function collect(stream: ReadableStream<Uint8Array> | null, most: number, overflow: () => void): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  if (stream === null) return Buffer.alloc(0);
-  for await (const chunk of stream) {
-    if (size + chunk.length > most) {
-      chunks.push(chunk.subarray(0, most - size));
-      size = most;
-      overflow();
+interface Output {
+  /** What was printed, at the end of it or when it was closed. */
+  bytes: Promise<Buffer>;
+  close(): void;
+}
+
+/** Reads to the end but keeps at most `most` bytes; says so when there is more. */
+function collect(stream: ReadableStream<Uint8Array> | null, most: number, overflow: () => void): Output {
+  const reader = stream?.getReader();
+  const read = async (): Promise<Buffer> => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+      const kept = part.value.subarray(0, most - size);
+      if (kept.length > 0) chunks.push(kept);
+      size += kept.length;
       // Reading on without keeping anything lets the writer end instead of blocking on a full pipe.
-      continue;
+      if (kept.length < part.value.length) overflow();
     }
-    chunks.push(chunk);
-    size += chunk.length;
-  }
-  return Buffer.concat(chunks);
+    return Buffer.concat(chunks);
+  };
+  // Where cancelling fails, reading has failed already, and says so.
+  return { bytes: read(), close: () => void reader?.cancel().catch(() => {}) };
 }
 
 function readAnswer(path: string, { stdout, stderr, exitCode, signal }: Answer): BuildInfo {

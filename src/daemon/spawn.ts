@@ -1,4 +1,5 @@
 import { errorCode } from "../model/errors.ts";
+import { groupIsAlive } from "../system/process-table.ts";
 
 /** The whole environment of a child: what it is not given here it does not get. */
 export type ChildEnvironment = Readonly<Record<string, string>>;
@@ -26,7 +27,7 @@ export interface Child {
   signal(name: NodeJS.Signals): void;
   /** SIGKILL to everything in its process group; nothing there is no error. */
   killGroup(): void;
-  /** Whether anything in its process group is left. */
+  /** Whether anything in its process group still runs. */
   groupAlive(): boolean;
 }
 
@@ -95,6 +96,7 @@ function launch(command: readonly string[], environment: ChildEnvironment, outpu
     killGroup() {
       toGroup("SIGKILL");
     },
-    groupAlive: () => toGroup(0),
+    // A dead member that its parent does not reap still takes signals.
+    groupAlive: () => toGroup(0) && groupIsAlive(pid),
   };
 }

@@ -47,3 +47,9 @@ export function reasonOf(error: unknown): string {
   if (error instanceof Error) return error.message;
   return String(error);
 }
+
+/** {@link reasonOf}, and in parentheses what to do next: for what is logged or kept, and never printed as an error. */
+export function adviceOf(error: unknown): string {
+  const next = error instanceof NymvisorError ? error.next : undefined;
+  return next === undefined ? reasonOf(error) : `${reasonOf(error)} (${next})`;
+}

@@ -36,6 +36,8 @@ export interface Layout {
   journal: string;
   /** Why upgrades wait, and what was refused: for an operator to read. */
   upgradeStatus: string;
+  /** Copies of the documents as they last were when they could be used. */
+  lastGood: string;
   instanceLock: string;
   /** What the daemons of one name share: plan, history, binaries. */
   upgradeData: string;
@@ -68,6 +70,7 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     instanceData,
     journal: join(instanceData, "journal.json"),
     upgradeStatus: join(instanceData, "upgrade-status.json"),
+    lastGood: join(instanceData, "last-good"),
     instanceLock: join(instanceData, "run.lock"),
     upgradeData,
     plan: join(upgradeData, "upgrade-plan.json"),

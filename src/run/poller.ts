@@ -1,7 +1,7 @@
 import type { BuildInfo } from "../model/build-info.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
 import { toMilliseconds } from "../model/duration.ts";
-import { reasonOf } from "../model/errors.ts";
+import { adviceOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
@@ -73,7 +73,7 @@ export class Poller {
     } catch (error) {
       if (signal.aborted) return;
       this.failing = true;
-      emit({ type: "poll.failed", source: "upstream", reason: reasonOf(error) });
+      emit({ type: "poll.failed", source: "upstream", reason: adviceOf(error) });
     }
   }
 

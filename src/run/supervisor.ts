@@ -4,7 +4,7 @@ import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
 import type { Plan } from "../model/documents.ts";
 import { toMilliseconds } from "../model/duration.ts";
-import { NymvisorError, reasonOf } from "../model/errors.ts";
+import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
@@ -13,10 +13,10 @@ import type { Effect, Moment, RunInput, RunState, Target, UpgradeResult } from "
 import type { Clock } from "../system/clock.ts";
 import { type Lock, tryLock, withLock } from "../system/lock.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
-import { readJournal } from "../upgrade/journal.ts";
+import { keepLastGood } from "../upgrade/last-good.ts";
 import { LocalStagingError, stage } from "../upgrade/stage.ts";
 import { takeStock } from "../upgrade/take-stock.ts";
-import { perform, record } from "../upgrade/transaction.ts";
+import { perform } from "../upgrade/transaction.ts";
 import { allowsHttp } from "../upstream/sources.ts";
 import { readPlanView } from "./plan-view.ts";
 import type { PlanWatcher } from "./plan-watcher.ts";
@@ -60,6 +60,7 @@ export class Supervisor {
   private recording = false;
   private stopRequested: string | undefined;
   private planUnreadable: string | undefined;
+  private copiesFail = false;
   /** Aborted at the end of the run: everything that still goes on in the background gives up. */
   private readonly over = new AbortController();
   private readonly ended = Promise.withResolvers<number>();
@@ -145,6 +146,7 @@ export class Supervisor {
   /** What can wait until the daemon runs for the first time. */
   private startBackground(): void {
     if (this.poller !== undefined || this.over.signal.aborted) return;
+    this.keepLastGood();
     const { layout, emit, platform } = this.context;
     this.poller = new Poller({
       ...this.context,
@@ -279,7 +281,7 @@ export class Supervisor {
       }
       this.take({ type: "started" });
     } catch (error) {
-      this.take({ type: "start-failed", reason: reasonOf(error) });
+      this.take({ type: "start-failed", reason: adviceOf(error) });
     }
     this.endTurn();
     this.startBackground();
@@ -319,7 +321,7 @@ export class Supervisor {
         type: "staging-failed",
         name,
         fingerprint,
-        reason: reasonOf(error),
+        reason: adviceOf(error),
         local: error instanceof LocalStagingError,
       });
     } finally {
@@ -345,7 +347,7 @@ export class Supervisor {
     try {
       attempt = tryLock(layout.turnLock, `upgrading the node in ${layout.home}`);
     } catch (error) {
-      return { outcome: "failed", reason: reasonOf(error), stopped: false };
+      return { outcome: "failed", reason: adviceOf(error), stopped: false };
     }
     if (attempt.lock === null) {
       const who = attempt.holder === undefined ? "another node" : `the node of pid ${attempt.holder.pid}`;
@@ -377,16 +379,25 @@ export class Supervisor {
     this.recording = true;
     const { layout, clock, emit } = this.context;
     try {
-      await withLock(layout.upgradeLock, "writing down an upgrade", () => {
-        const journal = readJournal(layout);
-        if (journal.state === "found") record({ layout, clock, emit }, { ...journal.value, state: "recording" });
-      });
+      // As at a start: what stands in the way is put in order, and the journal is finished.
+      await withLock(layout.upgradeLock, "writing down an upgrade", () => takeStock({ layout, clock, emit }));
       this.take({ type: "recorded" });
       this.readPlan();
     } catch (error) {
-      this.take({ type: "recording-failed", reason: reasonOf(error) });
+      this.take({ type: "recording-failed", reason: adviceOf(error) });
     } finally {
       this.recording = false;
+    }
+  }
+
+  private keepLastGood(): void {
+    try {
+      keepLastGood(this.context.layout);
+      this.copiesFail = false;
+    } catch (error) {
+      const about = "the copies of the documents";
+      if (!this.copiesFail) this.context.emit({ type: "warning", about, reason: reasonOf(error) });
+      this.copiesFail = true;
     }
   }
 
@@ -399,9 +410,10 @@ export class Supervisor {
       this.plan = plan;
       if (this.planUnreadable !== undefined) emit({ type: "plan.readable-again", path: layout.plan });
       this.planUnreadable = undefined;
+      this.keepLastGood();
       this.take({ type: "plan-read", plan: view });
     } catch (error) {
-      const reason = reasonOf(error);
+      const reason = adviceOf(error);
       if (reason !== this.planUnreadable) emit({ type: "plan.unreadable", path: layout.plan, reason });
       this.planUnreadable = reason;
     }

@@ -116,6 +116,16 @@ export function leadsGroup(pid: number): boolean {
   return table().stat(pid)?.group === pid;
 }
 
+/** Whether any process of the group still runs. Looks at every process there is. */
+export function groupIsAlive(group: number): boolean {
+  return table()
+    .pids()
+    .some((pid) => {
+      const stat = table().stat(pid);
+      return stat?.group === group && !isDead(stat);
+    });
+}
+
 /** Sends a signal; a process that is gone needs none. */
 export function sendSignal(pid: number, name: NodeJS.Signals): void {
   try {

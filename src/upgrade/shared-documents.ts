@@ -12,6 +12,7 @@ import { NymvisorError } from "../model/errors.ts";
 import type { BuildLayout, Layout } from "../model/paths.ts";
 import { type Found, readDocument, requireUsable, writeDocument } from "../system/documents.ts";
 import { setAside } from "../system/durable.ts";
+import { readLastGood } from "./last-good.ts";
 
 /**
  * The documents that nodes of one daemon share, read and written. Whoever writes one of those beside the plan holds
@@ -70,17 +71,22 @@ export function writeVersionRecord(layout: Layout, record: VersionRecord): void 
   writeDocument(versionRecordSchema, layout.versionRecord, record);
 }
 
+export function writeHistory(layout: Layout, history: History): void {
+  writeDocument(historySchema, layout.history, history);
+}
+
 /**
  * Adds an upgrade to the history; a second time for the same moment changes nothing. A history that cannot be used is
- * kept under another name, which is returned, and a new one is begun: what is to be noted has happened already.
+ * kept under another name, which is returned, and goes on from its last good copy: what is to be noted has happened.
  */
 export function appendHistory(layout: Layout, entry: History["history"][number], stamp: string): string | undefined {
   const found = readHistory(layout);
   const kept = found.state === "unusable" ? setAside(layout.history, stamp) : undefined;
-  const before: History = found.state === "found" ? found.value : { history: [] };
+  const usable = kept === undefined ? found : readLastGood(layout, layout.history, historySchema).found;
+  const before: History = usable.state === "found" ? usable.value : { history: [] };
   const known = before.history.some(
     ({ performedAt, info }) => performedAt === entry.performedAt && info.name === entry.info.name,
   );
-  if (!known) writeDocument(historySchema, layout.history, { ...before, history: [...before.history, entry] });
+  if (!known) writeHistory(layout, { ...before, history: [...before.history, entry] });
   return kept;
 }

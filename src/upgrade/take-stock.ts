@@ -1,6 +1,13 @@
 import { join } from "node:path";
 import type { BuildInfo } from "../model/build-info.ts";
-import type { Plan, UpgradeInfo, VersionRecord } from "../model/documents.ts";
+import {
+  historySchema,
+  type Plan,
+  planSchema,
+  type UpgradeInfo,
+  type VersionRecord,
+  versionRecordSchema,
+} from "../model/documents.ts";
 import { NymvisorError } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
@@ -15,12 +22,14 @@ import { replaceLinkDurably, setAside, sweepTemporaries } from "../system/durabl
 import { sweepUnfinishedBackups } from "./backup.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { readJournal, removeJournal } from "./journal.ts";
+import { readLastGood } from "./last-good.ts";
 import {
   inOrder,
   readHistory,
   readPlan,
   readUpgradeInfo,
   readVersionRecord,
+  writeHistory,
   writePlan,
   writeUpgradeInfo,
   writeVersionRecord,
@@ -44,6 +53,7 @@ export function takeStock(context: StockContext): void {
   sweep(context);
   adoptVersionRecord(context);
   const current = settleCurrent(context);
+  settleHistory(context);
   settleJournal(context, current);
   settlePlan(context, current);
 }
@@ -79,12 +89,29 @@ function adoptVersionRecord({ layout, clock, emit }: StockContext): void {
     const path = disk.existsSync(layout.versionRecord) ? layout.versionRecord : layout.rustVersionRecord;
     const kept = setAside(path, formatStamp(clock.wall()));
     emit({ type: "document.set-aside", path, kept, reason: found.reason });
+    const good = readLastGood(layout, layout.versionRecord, versionRecordSchema);
+    if (good.found.state === "found") {
+      writeVersionRecord(layout, good.found.value);
+      emit({ type: "document.rebuilt", path: layout.versionRecord, from: good.copy });
+    }
   }
   if (rust?.isSymbolicLink() || !disk.existsSync(layout.versionRecord)) return;
   replaceLinkDurably(layout.rustVersionRecord, "current-version-info.json");
 }
 
-/** Where `current` points; a link that is gone is made again from what this home was last run with. */
+/** A history that cannot be used is set aside, and goes on from its last good copy. */
+function settleHistory({ layout, clock, emit }: StockContext): void {
+  const found = readHistory(layout);
+  if (found.state !== "unusable") return;
+  const kept = setAside(layout.history, formatStamp(clock.wall()));
+  emit({ type: "document.set-aside", path: layout.history, kept, reason: found.reason });
+  const good = readLastGood(layout, layout.history, historySchema);
+  if (good.found.state !== "found") return;
+  writeHistory(layout, good.found.value);
+  emit({ type: "document.rebuilt", path: layout.history, from: good.copy });
+}
+
+/** Where `current` points; a link that is gone is made again from the plan, or from what this home was last run with. */
 function settleCurrent({ layout, emit }: StockContext): string {
   const current = readCurrent(layout);
   if (current !== undefined) {
@@ -99,8 +126,8 @@ function settleCurrent({ layout, emit }: StockContext): string {
   const record = readVersionRecord(layout);
   const plan = readPlan(layout);
   const candidates = [
-    record.state === "found" ? record.value.name : undefined,
     plan.state === "found" ? plan.value.current.name : undefined,
+    record.state === "found" ? record.value.name : undefined,
     "genesis",
   ];
   for (const name of candidates) {
@@ -158,6 +185,13 @@ function settlePlan({ layout, clock, emit }: StockContext, current: string): voi
   }
   const info = describe(layout, current, undefined);
   if (info === undefined) return;
+  const good = readLastGood(layout, layout.plan, planSchema);
+  if (found.state === "unusable" && good.found.state === "found") {
+    const queuedUp = notDone(layout, info, good.found.value.queuedUp);
+    writePlan(layout, { ...good.found.value, current: info, queuedUp });
+    emit({ type: "document.rebuilt", path: layout.plan, from: good.copy });
+    return;
+  }
   writePlan(layout, { current: info, queuedUp: announcedAndNotDone(layout, info) });
   emit({ type: "document.rebuilt", path: layout.plan, from: layout.upgradeData });
 }
@@ -192,19 +226,18 @@ export function describeBuild(name: string, build: BuildInfo, notes: string): Up
 
 /** What the folders of the upgrades say was announced, is newer than what runs, and was never performed. */
 function announcedAndNotDone(layout: Layout, current: UpgradeInfo): UpgradeInfo[] {
-  const history = readHistory(layout);
-  const done = new Set(history.state === "found" ? history.value.history.map(({ info }) => info.name) : []);
   const infos = subfolders(layout.upgrades).flatMap((folder) => {
     const name = folder.slice(folder.lastIndexOf("/") + 1);
     const found = readUpgradeInfo(buildLayout(layout, name));
     return found.state === "found" && found.value.name === name ? [found.value] : [];
   });
-  return inOrder(
-    infos.filter(
-      ({ name, version }) =>
-        !done.has(name) && name !== current.name && (compareVersions(version, current.version) ?? 1) > 0,
-    ),
-  );
+  return notDone(layout, current, infos).filter(({ version }) => (compareVersions(version, current.version) ?? 1) > 0);
+}
+
+function notDone(layout: Layout, current: UpgradeInfo, infos: readonly UpgradeInfo[]): UpgradeInfo[] {
+  const history = readHistory(layout);
+  const done = new Set(history.state === "found" ? history.value.history.map(({ info }) => info.name) : []);
+  return inOrder(infos.filter(({ name }) => !done.has(name) && name !== current.name));
 }
 
 export interface HomeState {

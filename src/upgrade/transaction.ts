@@ -2,7 +2,7 @@ import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
 import { formatBytes } from "../model/bytes.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
-import { NymvisorError, reasonOf } from "../model/errors.ts";
+import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
@@ -262,15 +262,15 @@ function giveUp(
         version: to.version,
         stoppedAt,
         manual: kind === "upgrade" ? personNeeded(layout, to) : null,
-        unrecorded: reasonOf(error),
+        unrecorded: adviceOf(error),
       };
     }
     removeJournal(layout);
   } catch (problem) {
     // The journal stays then; it is looked at again when nymvisor starts the next time.
-    return { outcome: "failed", reason: `${reasonOf(error)}; moreover ${reasonOf(problem)}`, stopped };
+    return { outcome: "failed", reason: `${adviceOf(error)}; moreover ${adviceOf(problem)}`, stopped };
   }
   if (error instanceof Withdrawn) return { outcome: "given-up", reason: error.message, stopped };
   if (signal.aborted) return { outcome: "given-up", reason: reasonOf(signal.reason), stopped };
-  return { outcome: "failed", reason: reasonOf(error), stopped };
+  return { outcome: "failed", reason: adviceOf(error), stopped };
 }

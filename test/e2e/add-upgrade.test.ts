@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { sampleBuildInfo, writeSampleDaemon } from "../support/sample-daemon.ts";
 import { temporaryHome } from "../support/temporary-home.ts";
@@ -138,6 +138,32 @@ describe("add-upgrade", () => {
       }),
     );
   });
+
+  test("looks for a name without a slash in the current folder, then in PATH", async () => {
+    using home = temporaryHome();
+    const instance = await takeIn(home);
+    const variables = { PATH: `${home.at("bin")}:${process.env.PATH}` };
+    mkdirSync(home.at("here"));
+    writeSampleDaemon(home.at("bin/nym-node"), { version: "1.1.0" });
+    await succeed(home, ["add-upgrade", "--upgrade-name", "x", "nym-node"], { cwd: home.at("here"), variables });
+    writeSampleDaemon(home.at("here/nym-node"), { version: "1.2.0" });
+    await succeed(home, ["add-upgrade", "--upgrade-name", "y", "nym-node"], { cwd: home.at("here"), variables });
+    expect(instance.plan().queuedUp).toMatchObject([{ version: "1.1.0" }, { version: "1.2.0" }]);
+  });
+
+  test.each(["a file", "a folder with something in it"])(
+    "is not blocked by a lock that nobody holds: %s",
+    async (kind) => {
+      using home = temporaryHome();
+      const instance = await takeIn(home);
+      const lock = join(instance.data, "upgrade.lock");
+      if (kind === "a file") writeFileSync(lock, '{"pid":4194303,"purpose":"run"}');
+      else mkdirSync(join(lock, "inner"), { recursive: true });
+      await succeed(home, ["add-upgrade", "--upgrade-name", "x", nextBinary(home, "1.1.0")]);
+      expect(instance.queue()).toEqual(["x"]);
+      expect(existsSync(lock)).toBe(false);
+    },
+  );
 
   test("loses nothing when twenty are typed at once", async () => {
     using home = temporaryHome();

@@ -101,7 +101,22 @@ describe("a command line that cannot be used ends with 2, names the word on stde
   });
 });
 
-test("a result that nobody takes is a failure, and the log is not needed for it", async () => {
+describe("completions", () => {
+  test.each(["bash", "zsh", "fish"])("of %s name every command, and nothing is said beside them", async (shell) => {
+    using home = temporaryHome();
+    const script = expectSuccess(await nymvisor(home, ["completions", shell]));
+    for (const command of COMMANDS) expect(script).toContain(command);
+  });
+});
+
+test("a level of the log that does not exist is named", async () => {
+  using home = temporaryHome();
+  await takeIn(home);
+  const ended = await nymvisor(home, ["config"], { variables: { NYMVISOR_LOG: "loud" } });
+  expectFailure(ended, 1, "NYMVISOR_LOG", "loud", "debug, info, warn, error");
+});
+
+test("a result that nobody takes is a failure", async () => {
   using home = temporaryHome();
   await takeIn(home);
   for (const words of [["config"], ["build-info"], ["daemon-build-info"], ["help"]]) {

@@ -165,6 +165,16 @@ describe("init a second time", () => {
     expect(instance.plan().current.version).toBe("1.0.0");
   });
 
+  test("with other bytes that call themselves the same build succeeds, and keeps those that are there", async () => {
+    using home = temporaryHome();
+    const instance = await takeIn(home);
+    const before = readFileSync(instance.binaryOf("genesis"));
+    const answer = JSON.stringify({ ...sampleBuildInfo({ version: "1.0.0" }), packager: "somebody else" });
+    writeFileSync(home.at("nym-node"), `#!/bin/sh\necho '${answer}'\n`, { mode: 0o755 });
+    await succeed(home, ["init", "--daemon-home", instance.daemonHome, home.at("nym-node")]);
+    expect(readFileSync(instance.binaryOf("genesis"))).toEqual(before);
+  });
+
   test("takes a flag over what the file says", async () => {
     using home = temporaryHome();
     const instance = await takeIn(home);

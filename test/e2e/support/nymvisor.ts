@@ -24,6 +24,8 @@ export interface Surroundings {
   cwd?: string;
   /** What nymvisor is started through, with its words behind it: `setpriv …`, `qemu-x86_64 …`. */
   through?: readonly string[];
+  /** A copy of the executable, for somebody who cannot reach it where it lies. */
+  executable?: string;
 }
 
 /** Longer than anything here takes on a busy machine; a command that hangs is ended then, and the test fails. */
@@ -67,11 +69,11 @@ export async function succeed(
 export async function startNymvisor(
   home: TemporaryHome,
   words: readonly string[],
-  { variables = {}, cwd = home.path, through = [] }: Surroundings = {},
+  { variables = {}, cwd = home.path, through = [], executable }: Surroundings = {},
 ): Promise<RunningNymvisor> {
   const events = sampleEvents(home);
   const mark = crypto.randomUUID();
-  const child = Bun.spawn([...through, await testExecutable(), ...words], {
+  const child = Bun.spawn([...through, executable ?? (await testExecutable()), ...words], {
     cwd,
     env: { ...home.env, SAMPLE_EVENTS: events.path, [MARK]: mark, ...variables },
     stdin: "ignore",

@@ -38,10 +38,20 @@ export class PreparedNode extends Instance implements AsyncDisposable {
 
   /** Writes a binary of a release and serves it. @returns what announces it; it is not announced yet. */
   publish(version: string, options: ReleaseOptions = {}): Announcement {
-    const { name = version, behaviour, due = new Date(), serving, build, platform = "any", ...others } = options;
+    const {
+      name = version,
+      behaviour,
+      due = new Date(),
+      serving,
+      build,
+      platform = "any",
+      padding = 0,
+      ...others
+    } = options;
     const path = `/binaries/${crypto.randomUUID()}`;
     const binary = writeSampleDaemon(this.home.at(path), { name: this.daemon, version, ...build }, behaviour);
-    const content = readFileSync(binary);
+    // Behind where the script ends.
+    const content = Buffer.concat([readFileSync(binary), Buffer.alloc(padding, "# \n")]);
     this.server.serveFile(path, content, serving);
     const checksum = new Bun.CryptoHasher("sha256").update(content).digest("hex");
     return {
@@ -153,6 +163,8 @@ export interface ReleaseOptions extends Partial<Omit<Announcement, "version" | "
   serving?: FileBehaviour;
   /** What else the binary says of itself. */
   build?: Partial<SampleOptions>;
+  /** Bytes that make the binary longer. */
+  padding?: number;
   /** Which machines the binary is announced for; `any` unless it says otherwise. */
   platform?: string;
 }

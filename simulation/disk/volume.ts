@@ -1,0 +1,154 @@
+import type { Random } from "../random.ts";
+import { FileInode } from "./file.ts";
+import { FolderInode } from "./folder.ts";
+import { type Attributes, FILE_TYPE, FOLDER_TYPE, type Inode, LINK_TYPE, LinkInode, type Owner } from "./inode.ts";
+import { PathWalk } from "./path-walk.ts";
+
+export interface VolumeOptions {
+  /** Draws inode numbers; what a crash leaves is drawn from the generator that the crash is given. */
+  random: Random;
+  /** Nanoseconds since 1970: the times of files. */
+  now: () => bigint;
+  /** Bytes that the contents of all files may have together; default: no limit. */
+  capacity?: number;
+}
+
+/** The first that ext4 gives to anything but itself. */
+const FIRST_NUMBER = 11;
+
+/** The file system: its tree, its inodes and its room. It knows no processes. */
+export class Volume {
+  readonly root: FolderInode;
+  readonly walk: PathWalk;
+  readonly now: () => bigint;
+  capacity: number;
+  /** Bytes of all files that have a name or are open. */
+  used = 0;
+  readonly #random: Random;
+  #nextNumber = FIRST_NUMBER;
+  readonly #freeNumbers: number[] = [];
+
+  constructor({ random, now, capacity = Number.POSITIVE_INFINITY }: VolumeOptions) {
+    this.#random = random;
+    this.now = now;
+    this.capacity = capacity;
+    this.root = this.newFolder(0o755, { uid: 0, gid: 0 });
+    this.walk = new PathWalk(this.root);
+  }
+
+  newFile(mode: number, owner: Owner): FileInode {
+    return new FileInode(this.#number(), this.#attributes(FILE_TYPE | mode, owner));
+  }
+
+  newFolder(mode: number, owner: Owner): FolderInode {
+    return new FolderInode(this.#number(), this.#attributes(FOLDER_TYPE | mode, owner), (inode) => this.#reclaim(inode));
+  }
+
+  newLink(target: string, owner: Owner): LinkInode {
+    return new LinkInode(this.#number(), this.#attributes(LINK_TYPE | 0o777, owner), target);
+  }
+
+  #attributes(mode: number, { uid, gid }: Owner): Attributes {
+    const now = this.now();
+    return { mode, uid, gid, mtime: now, ctime: now };
+  }
+
+  /** File systems give a number again soon after its inode is gone: a program must not take it for the same file. */
+  #number(): number {
+    const free = this.#freeNumbers.length > 0 && this.#random.chance(0.5) ? this.#freeNumbers.pop() : undefined;
+    if (free !== undefined) return free;
+    this.#nextNumber += 1;
+    return this.#nextNumber;
+  }
+
+  #reclaim(inode: Inode): void {
+    this.#freeNumbers.push(inode.number);
+  }
+
+  /** A name or a descriptor that led to it is gone: the last one takes the contents along. */
+  released(inode: Inode): void {
+    if (inode.links > 0 || inode.opens > 0) return;
+    if (inode instanceof FileInode) this.used -= inode.size;
+    if (inode.pins === 0) this.#reclaim(inode);
+  }
+
+  add(folder: FolderInode, name: string, inode: Inode): void {
+    folder.change(undefined, name, inode, this.now());
+    if (inode instanceof FolderInode) attach(inode, folder, name);
+  }
+
+  remove(folder: FolderInode, name: string, inode: Inode): void {
+    const now = this.now();
+    inode.ctime = now;
+    folder.change(name, undefined, undefined, now);
+    this.released(inode);
+  }
+
+  /** Within one folder this is one change; from one to another it is one in each, and a crash may leave either. */
+  move(from: FolderInode, name: string, to: FolderInode, newName: string, inode: Inode, replaced?: Inode): void {
+    const now = this.now();
+    inode.ctime = now;
+    if (replaced !== undefined) replaced.ctime = now;
+    if (from === to) {
+      from.change(name, newName, inode, now);
+    } else {
+      to.change(undefined, newName, inode, now);
+      from.change(name, undefined, undefined, now);
+    }
+    if (inode instanceof FolderInode) attach(inode, to, newName);
+    if (replaced !== undefined) this.released(replaced);
+  }
+
+  /** How many of `length` bytes at `position` there is room for; less than 1 if not even for the gap before them. */
+  roomFor(file: FileInode, position: number, length: number): number {
+    const grown = position + length - file.size;
+    return grown <= 0 ? length : Math.min(length, length - grown + Math.max(0, this.capacity - this.used));
+  }
+
+  /** sync(2): all that there is becomes durable. */
+  sync(): void {
+    for (const folder of this.#folders((each) => each.sync())) {
+      for (const inode of folder.entries.values()) if (inode instanceof FileInode) inode.sync();
+    }
+  }
+
+  /** Leaves what is found after a loss of power. No process may have anything open. */
+  losePower(random: Random): void {
+    this.used = 0;
+    const inodes = this.#folders((each) => each.loseUnsynced(random)).flatMap(({ entries }) => [...entries.values()]);
+    for (const inode of inodes) inode.detach();
+    for (const inode of inodes) {
+      if (inode instanceof FileInode && inode.links === 0) {
+        inode.loseUnsynced(random);
+        this.used += inode.size;
+      }
+      inode.links += 1;
+      inode.pins += 1;
+    }
+  }
+
+  /** All folders, each after `act` has seen it and before those in it. */
+  #folders(act: (folder: FolderInode) => void): FolderInode[] {
+    const folders = [this.root];
+    const seen = new Set(folders);
+    for (const folder of folders) {
+      act(folder);
+      for (const [name, inode] of folder.entries) {
+        if (!(inode instanceof FolderInode)) continue;
+        // A folder that was moved to another, with half of that on the disk, is in both.
+        if (seen.has(inode)) folder.strike(name);
+        else {
+          seen.add(inode);
+          attach(inode, folder, name);
+          folders.push(inode);
+        }
+      }
+    }
+    return folders;
+  }
+}
+
+function attach(folder: FolderInode, parent: FolderInode, name: string): void {
+  folder.parent = parent;
+  folder.name = name;
+}
