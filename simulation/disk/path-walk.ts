@@ -26,6 +26,8 @@ export class PathWalk {
   /** What is there. */
   found: Inode | undefined;
   readonly #root: FolderInode;
+  /** Where the paths of folders led that were walked lately: most calls are about the same few. */
+  readonly #known = new Map<string, FolderInode>();
 
   constructor(root: FolderInode) {
     this.#root = root;
@@ -47,6 +49,11 @@ export class PathWalk {
     this.#walk(path, follow, false);
   }
 
+  /** A folder or a link has lost its name, so paths may lead elsewhere than before. */
+  forget(): void {
+    this.#known.clear();
+  }
+
   #walk(path: string, follow: boolean, followBeforeSlash: boolean): void {
     this.error = undefined;
     this.found = undefined;
@@ -59,9 +66,13 @@ export class PathWalk {
       this.error = "ENAMETOOLONG";
       return;
     }
+    const cut = path.lastIndexOf("/");
+    const above = cut < path.length - 1 ? path.slice(0, cut) : "";
+    const known = this.#known.get(above);
     let rest = path;
-    let start = 0;
-    let folder = this.#root;
+    let start = known === undefined ? 0 : cut;
+    let folder = known ?? this.#root;
+    let ownName = true;
     for (let links = 0; ; ) {
       start = afterSlashes(rest, start);
       let end = rest.indexOf("/", start);
@@ -71,18 +82,20 @@ export class PathWalk {
       const name = rest.slice(start, end);
       const found = this.#step(folder, name);
       if (this.error !== undefined) return;
-      if (found instanceof LinkInode && (!last || follow || (followBeforeSlash && end < next))) {
+      if (found instanceof LinkInode && (!last || (end < next ? followBeforeSlash : follow))) {
         links += 1;
         if (links > MOST_LINKS) {
           this.error = "ELOOP";
           return;
         }
+        ownName &&= !last;
         rest = found.target + rest.slice(end);
         start = 0;
         if (rest.charCodeAt(0) === SLASH) folder = this.#root;
         continue;
       }
       if (last) {
+        if (known === undefined && ownName && above !== "") this.#known.set(above, folder);
         this.folder = folder;
         this.name = name;
         this.proper = name !== "" && name !== "." && name !== "..";

@@ -1,7 +1,16 @@
 import type { Random } from "../random.ts";
 import { FileInode } from "./file.ts";
 import { FolderInode } from "./folder.ts";
-import { type Attributes, FILE_TYPE, FOLDER_TYPE, type Inode, LINK_TYPE, LinkInode, type Owner } from "./inode.ts";
+import {
+  type Attributes,
+  FILE_TYPE,
+  FOLDER_TYPE,
+  type Inode,
+  LINK_TYPE,
+  LinkInode,
+  type Owner,
+  TYPE_MASK,
+} from "./inode.ts";
 import { PathWalk } from "./path-walk.ts";
 
 export interface VolumeOptions {
@@ -37,11 +46,13 @@ export class Volume {
   }
 
   newFile(mode: number, owner: Owner): FileInode {
-    return new FileInode(this.#number(), this.#attributes(FILE_TYPE | mode, owner));
+    return new FileInode(this.#number(), this.#attributes(FILE_TYPE | (mode & ~TYPE_MASK), owner));
   }
 
   newFolder(mode: number, owner: Owner): FolderInode {
-    return new FolderInode(this.#number(), this.#attributes(FOLDER_TYPE | mode, owner), (inode) => this.#reclaim(inode));
+    return new FolderInode(this.#number(), this.#attributes(FOLDER_TYPE | (mode & ~TYPE_MASK), owner), (inode) =>
+      this.#reclaim(inode),
+    );
   }
 
   newLink(target: string, owner: Owner): LinkInode {
@@ -81,6 +92,7 @@ export class Volume {
     const now = this.now();
     inode.ctime = now;
     folder.change(name, undefined, undefined, now);
+    if (!(inode instanceof FileInode)) this.walk.forget();
     this.released(inode);
   }
 
@@ -96,13 +108,43 @@ export class Volume {
       from.change(name, undefined, undefined, now);
     }
     if (inode instanceof FolderInode) attach(inode, to, newName);
+    if (!(inode instanceof FileInode && (replaced === undefined || replaced instanceof FileInode))) this.walk.forget();
     if (replaced !== undefined) this.released(replaced);
   }
 
-  /** How many of `length` bytes at `position` there is room for; less than 1 if not even for the gap before them. */
-  roomFor(file: FileInode, position: number, length: number): number {
-    const grown = position + length - file.size;
-    return grown <= 0 ? length : Math.min(length, length - grown + Math.max(0, this.capacity - this.used));
+  /** Writes as much as there is room for, and returns how much that was. */
+  put(file: FileInode, bytes: Uint8Array, position: number): number {
+    const before = file.size;
+    const largest = before + Math.max(0, this.capacity - this.used);
+    const length = Math.min(bytes.length, largest - position);
+    if (length <= 0) return 0;
+    file.write(length === bytes.length ? bytes : bytes.subarray(0, length), position);
+    this.used += file.size - before;
+    this.#touch(file);
+    return length;
+  }
+
+  resize(file: FileInode, size: number): void {
+    this.used += size - file.size;
+    file.truncate(size);
+    this.#touch(file);
+  }
+
+  #touch(file: FileInode): void {
+    const now = this.now();
+    file.mtime = now;
+    file.ctime = now;
+  }
+
+  setMode(inode: Inode, mode: number): void {
+    inode.mode = (inode.mode & TYPE_MASK) | (mode & ~TYPE_MASK);
+    inode.ctime = this.now();
+  }
+
+  setOwner(inode: Inode, uid: number, gid: number): void {
+    inode.uid = uid;
+    inode.gid = gid;
+    inode.ctime = this.now();
   }
 
   /** sync(2): all that there is becomes durable. */
@@ -115,6 +157,7 @@ export class Volume {
   /** Leaves what is found after a loss of power. No process may have anything open. */
   losePower(random: Random): void {
     this.used = 0;
+    this.walk.forget();
     const inodes = this.#folders((each) => each.loseUnsynced(random)).flatMap(({ entries }) => [...entries.values()]);
     for (const inode of inodes) inode.detach();
     for (const inode of inodes) {

@@ -1,11 +1,12 @@
 import type { Duration } from "../model/duration.ts";
 import { fromMilliseconds, toMilliseconds } from "../model/duration.ts";
+import { reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import type { Layout } from "../model/paths.ts";
 import { monotonicMilliseconds, sleep, systemClock } from "../system/clock.ts";
-import { bootId, identify, isAlive, leadsGroup, sendSignal } from "../system/process-table.ts";
+import { bootId, groupMembers, identify, isAlive, leadsGroup, sendSignal } from "../system/process-table.ts";
 import { findOrphans, HOME_VARIABLE, removeDaemonRecord, writeDaemonRecord } from "./record.ts";
-import { type ChildEnvironment, type Ending, spawnChild } from "./spawn.ts";
+import { type ChildEnvironment, type Ending, endGroup, spawnChild } from "./spawn.ts";
 
 /** The daemon as a running process. */
 export interface Daemon {
@@ -34,33 +35,38 @@ export interface StartRequest {
  */
 const EXTRA_GRACE: Duration = 1_000_000_000n;
 
-/** Starts the daemon and notes it durably, first that it is about to run and then as what. @throws as `spawnChild`. */
+/**
+ * Starts the daemon and notes it durably, first that it is about to run and then as what. A disk that takes no note is no
+ * reason to do without the daemon: it can be found without one. @throws as `spawnChild`.
+ */
 export async function startDaemon({ layout, binary, args, environment, emit }: StartRequest): Promise<Daemon> {
   const boot = bootId();
-  writeDaemonRecord(layout, { state: "starting", pid: null, startTime: null, bootId: boot });
+  let noted = true;
+  const onDisk = (change: () => void) => {
+    try {
+      change();
+      noted = true;
+    } catch (error) {
+      // What keeps one note from the disk keeps the next ones too: it is said once.
+      if (noted) emit({ type: "warning", about: "the note about the daemon", reason: reasonOf(error) });
+      noted = false;
+    }
+  };
+  onDisk(() => writeDaemonRecord(layout, { state: "starting", pid: null, startTime: null, bootId: boot }));
   const child = await spawnChild({
     command: [binary, ...args],
     environment: { ...environment, [HOME_VARIABLE]: layout.home },
     output: "inherit",
   }).catch((error: unknown) => {
-    removeDaemonRecord(layout);
+    onDisk(() => removeDaemonRecord(layout));
     throw error;
   });
   const { pid } = child;
   // Now: later the number may be that of another process.
   const startTime = identify(pid)?.startTime ?? null;
-  const note = (state: "running" | "stopping") => {
-    writeDaemonRecord(layout, { state, pid, startTime, bootId: boot });
-  };
-  const complain = (about: string, error: unknown) => {
-    emit({ type: "warning", about, reason: error instanceof Error ? error.message : String(error) });
-  };
-  try {
-    note("running");
-  } catch (error) {
-    // The first note is enough to find it again; a full disk is no reason to end a daemon that runs.
-    complain("the note about the running daemon", error);
-  }
+  const note = (state: "running" | "stopping") =>
+    onDisk(() => writeDaemonRecord(layout, { state, pid, startTime, bootId: boot }));
+  note("running");
 
   let exited = false;
   let stopping: { deadline: number; grace: number } | undefined;
@@ -75,13 +81,9 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
     exited = true;
     // What the daemon leaves running in its group would go on working on the home.
     while (child.groupAlive() && stopping !== undefined && monotonicMilliseconds() < stopping.deadline) await sleep(10);
-    if (child.groupAlive()) child.killGroup();
+    await endGroup(child);
     cancelKill();
-    try {
-      removeDaemonRecord(layout);
-    } catch (error) {
-      complain("the note about the ended daemon", error);
-    }
+    onDisk(() => removeDaemonRecord(layout));
     return ending;
   });
 
@@ -92,12 +94,8 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
       if (stopping !== undefined || exited) return ended;
       const total = toMilliseconds(grace + EXTRA_GRACE);
       emit({ type: "daemon.stopping", pid, why, grace });
-      try {
-        // Before the signal: a nymvisor that comes after us must not send a second one.
-        note("stopping");
-      } catch (error) {
-        complain("the note about the stopping daemon", error);
-      }
+      // Before the signal: a nymvisor that comes after us must not send a second one.
+      note("stopping");
       stopping = { deadline: monotonicMilliseconds() + total, grace: total };
       child.signal("SIGINT");
       cancelKill = systemClock.after(total, killGroup);
@@ -121,6 +119,9 @@ export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): 
   if (orphans.length > 0) {
     const deadline = monotonicMilliseconds() + toMilliseconds(grace + EXTRA_GRACE);
     const leaders = orphans.filter(({ process: { pid } }) => leadsGroup(pid));
+    // As in an ordinary stop, nobody in the daemon's group is left, not even who has lost its variable.
+    const families = leaders.flatMap(({ process: { pid } }) => groupMembers(pid));
+    const everybody = new Map([...orphans.map((orphan) => orphan.process), ...families].map((one) => [one.pid, one]));
     // Children of the daemon carry its variable too; they are the daemon's to stop, unless it is gone.
     const asked = new Set(leaders.length > 0 ? leaders : orphans);
     for (const orphan of orphans) {
@@ -128,11 +129,9 @@ export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): 
       emit({ type: "daemon.orphan-found", pid: orphan.process.pid });
       if (!orphan.interrupted) sendSignal(orphan.process.pid, "SIGINT");
     }
-    const alive = () => orphans.filter(({ process }) => isAlive(process));
+    const alive = () => [...everybody.values()].filter(isAlive);
     while (alive().length > 0 && monotonicMilliseconds() < deadline) await sleep(ORPHAN_POLL_MS);
-    for (const {
-      process: { pid },
-    } of alive()) {
+    for (const { pid } of alive()) {
       emit({ type: "daemon.killed", pid, after: grace + EXTRA_GRACE });
       sendSignal(pid, "SIGKILL");
     }

@@ -5,7 +5,7 @@ import { errorCode, NymvisorError, reasonOf } from "../model/errors.ts";
 import { objectionToDaemonName, printable } from "../model/names.ts";
 import { disk } from "../system/disk.ts";
 import { explanation } from "../system/durable.ts";
-import { type ChildEnvironment, spawnChild } from "./spawn.ts";
+import { type ChildEnvironment, endGroup, spawnChild } from "./spawn.ts";
 
 /** How long a binary may take to answer; a real one needs milliseconds. */
 const ANSWER_LIMIT_MS = 10_000;
@@ -121,6 +121,8 @@ async function ask(
   const timer = setTimeout(() => stopped.reject(notNym(path, `it did not answer within ${limit / 1000} s`)), limit);
   const abort = () => stopped.reject(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
+  // It may have come while the process was being started.
+  if (signal?.aborted) abort();
   const tooMuch = () => stopped.reject(notNym(path, `it printed more than ${OUTPUT_LIMIT_BYTES} bytes`));
   const stdout = collect(child.stdout, OUTPUT_LIMIT_BYTES, tooMuch);
   const stderr = collect(child.stderr, QUOTED_BYTES, () => {});
@@ -139,7 +141,7 @@ async function ask(
     stderr.close();
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
-    child.killGroup();
+    await endGroup(child);
     await child.exited;
   }
 }

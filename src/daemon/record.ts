@@ -9,8 +9,8 @@ import { findByEnvironment, isAlive, type ProcessIdentity } from "../system/proc
  * that is still there and never starts a second one on the same home. It lies in the home, because that is what two
  * daemons must not share, and it is removed when the daemon has ended.
  *
- * The note is made before the start, without a pid. If nymvisor is killed between the start and the note of the pid,
- * the daemon is found by the variable that it was given.
+ * The note is made before the start, without a pid. If nymvisor is killed between the start and the note of the pid, or
+ * the note could not be made, the daemon is found by the variable that it was given.
  */
 const recordSchema = z.object({
   state: z.enum(["starting", "running", "stopping"]),
@@ -39,10 +39,12 @@ export interface Orphan {
   interrupted: boolean;
 }
 
-/** The daemons of this home that outlived their nymvisor. Looks through /proc only when a run did not end properly. */
+/**
+ * The daemons of this home that outlived their nymvisor. All processes are looked at also where there is no note: a full
+ * disk may have kept it from being made, and looking takes a millisecond.
+ */
 export function findOrphans(layout: Layout): Orphan[] {
   const found = readDocument(recordSchema, layout.daemonRecord);
-  if (found.state === "missing") return [];
   const record = found.state === "found" ? found.value : undefined;
   const interrupted = record?.state === "stopping";
   const marked = findByEnvironment(HOME_VARIABLE, layout.home);

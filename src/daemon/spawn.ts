@@ -1,5 +1,6 @@
 import { errorCode } from "../model/errors.ts";
-import { groupIsAlive } from "../system/process-table.ts";
+import { sleep } from "../system/clock.ts";
+import { groupMembers } from "../system/process-table.ts";
 
 /** The whole environment of a child: what it is not given here it does not get. */
 export type ChildEnvironment = Readonly<Record<string, string>>;
@@ -44,6 +45,17 @@ export async function spawnChild(request: SpawnRequest): Promise<Child> {
   return (provide?.() ?? spawnReally)(request);
 }
 
+/** How often a process group is looked at; the end of those who are not our children cannot be waited for otherwise. */
+const GROUP_LOOK_MS = 2;
+
+/** Kills whoever is left in the child's group. Nobody in it runs any more when it returns. */
+export async function endGroup(child: Child): Promise<void> {
+  while (child.groupAlive()) {
+    child.killGroup();
+    await sleep(GROUP_LOOK_MS);
+  }
+}
+
 let provide: (() => typeof spawnChild) | undefined;
 
 /** For simulations: from now on processes are made by what `provider` returns; undefined: by the kernel. */
@@ -51,7 +63,7 @@ export function useSpawn(provider: (() => typeof spawnChild) | undefined): void 
   provide = provider;
 }
 
-async function spawnReally({ command, environment, output }: SpawnRequest): Promise<Child> {
+export async function spawnReally({ command, environment, output }: SpawnRequest): Promise<Child> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return launch(command, environment, output);
@@ -97,6 +109,6 @@ function launch(command: readonly string[], environment: ChildEnvironment, outpu
       toGroup("SIGKILL");
     },
     // A dead member that its parent does not reap still takes signals.
-    groupAlive: () => toGroup(0) && groupIsAlive(pid),
+    groupAlive: () => toGroup(0) && groupMembers(pid).length > 0,
   };
 }

@@ -70,8 +70,7 @@ export interface Disk {
   ftruncateSync(descriptor: number, size: number): void;
   lchownSync(path: string, uid: number, gid: number): void;
   lstatSync: StatCall;
-  /** @returns the first folder that was made, if it was asked to be `recursive` and any was. */
-  mkdirSync(path: string, options?: { mode?: number; recursive?: boolean }): string | undefined;
+  mkdirSync(path: string, options?: { mode?: number }): void;
   openSync(path: string, flags: number, mode?: number): number;
   readdirSync(path: string): string[];
   readdirSync(path: string, options: { withFileTypes: true }): FolderEntry[];

@@ -67,9 +67,9 @@ function held(path: string, descriptor: number): Lock {
       released = true;
       try {
         disk.unlinkSync(path);
-      } catch (error) {
-        // Somebody removed the folder under us; the lock goes with the descriptor.
-        if (errorCode(error) !== "ENOENT") throw error;
+      } catch {
+        // Somebody removed the folder under us, or the disk says no. The lock goes with the descriptor, and a file that
+        // stays keeps nobody from taking it.
       } finally {
         disk.closeSync(descriptor);
       }
@@ -142,9 +142,9 @@ export async function waitForLock(
 ): Promise<Lock> {
   const end = monotonicMilliseconds() + limit;
   for (let pause = 1; ; pause = Math.min(pause * 2, 25)) {
+    signal?.throwIfAborted();
     const attempt = tryLock(path, purpose);
     if (attempt.lock !== null) return attempt.lock;
-    signal?.throwIfAborted();
     if (monotonicMilliseconds() >= end) throw lockTimeout(path, attempt.holder, limit);
     await sleep(pause * (0.5 + Math.random()));
   }

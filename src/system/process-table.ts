@@ -31,7 +31,7 @@ export interface ProcessTable {
 
 let bootIdOfKernel: string | undefined;
 
-const kernelTable: ProcessTable = {
+export const kernelTable: ProcessTable = {
   ownPid: () => process.pid,
   bootId() {
     bootIdOfKernel ??= readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
@@ -116,14 +116,13 @@ export function leadsGroup(pid: number): boolean {
   return table().stat(pid)?.group === pid;
 }
 
-/** Whether any process of the group still runs. Looks at every process there is. */
-export function groupIsAlive(group: number): boolean {
+/** The processes of a group that still run. Looks at every process there is. */
+export function groupMembers(group: number): Required<ProcessIdentity>[] {
   return table()
     .pids()
-    .some((pid) => {
-      const stat = table().stat(pid);
-      return stat?.group === group && !isDead(stat);
-    });
+    .filter((pid) => table().stat(pid)?.group === group)
+    .flatMap((pid) => identify(pid) ?? [])
+    .filter(isAlive);
 }
 
 /** Sends a signal; a process that is gone needs none. */

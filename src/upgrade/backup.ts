@@ -1,8 +1,9 @@
-import { accessSync, chmodSync, constants, lstatSync, readdirSync, realpathSync, statfsSync } from "node:fs";
+import { accessSync, constants, lstatSync, readdirSync, realpathSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { errorCode, NymvisorError, reasonOf } from "../model/errors.ts";
 import { formatStamp, type Instant } from "../model/instant.ts";
 import { isWithin } from "../model/paths.ts";
+import { disk } from "../system/disk.ts";
 import { explanation, makeFolderDurably, sweepTemporaries } from "../system/durable.ts";
 import { ArchiveFile } from "./archive/archive-file.ts";
 import { type ArchivedTree, archiveTree } from "./archive/archive-tree.ts";
@@ -83,15 +84,21 @@ export interface BackupRoom extends HomeSize {
   available: number;
 }
 
+export interface BackupRoomRequest extends Pick<BackupRequest, "home" | "backups"> {
+  /** An upgrade whose folder is made already, so that what would keep it from being made shows now. */
+  name?: string;
+}
+
 /**
  * What a backup made now would need, and what there is. It is asked while the daemon runs.
  * @throws {NymvisorError} when the home holds something that cannot be read, and when backups cannot be written there.
  */
-export async function checkBackupRoom({ home, backups }: { home: string; backups: string }): Promise<BackupRoom> {
+export async function checkBackupRoom({ home, backups, name }: BackupRoomRequest): Promise<BackupRoom> {
   refuseHomeInBackups(home, backups);
   const size = await measureHome(home, foldersAt(backups));
   const nearest = nearestFolder(backups);
   requireWritable(nearest);
+  if (name !== undefined) makePrivateFolder(join(backups, name));
   const { bavail, bsize } = statfsSync(nearest);
   return { ...size, needed: size.archiveBytes + MARGIN, available: bavail * bsize };
 }
@@ -121,7 +128,7 @@ function* pathsFrom(folder: string, at: Instant): Generator<string> {
 function makePrivateFolder(folder: string): void {
   makeFolderDurably(folder, { mode: FOLDER_MODE });
   try {
-    if (lstatSync(folder).isDirectory()) chmodSync(folder, FOLDER_MODE);
+    if (lstatSync(folder).isDirectory()) disk.chmodSync(folder, FOLDER_MODE);
   } catch (error) {
     throw cannotWrite(folder, error);
   }

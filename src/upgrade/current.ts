@@ -23,7 +23,7 @@ export function readCurrent(layout: Layout): string | undefined {
       cause: error,
     });
   }
-  const parts = target.replace(/\/+$/, "").split("/");
+  const parts = target.split("/").filter((part) => part !== "" && part !== ".");
   const last = parts.at(-1) ?? "";
   if (last === "genesis" && (parts.length === 1 || parts.at(-2) !== "upgrades")) return last;
   if (parts.at(-2) === "upgrades" && last !== "") return last;

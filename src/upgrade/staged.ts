@@ -102,7 +102,7 @@ export async function verifyStaged(build: BuildLayout, signal?: AbortSignal): Pr
 
 /** That the binary is still the file that {@link verifyStaged} has read. @throws {NymvisorError} if not. */
 export function confirmUnchanged(build: BuildLayout, staged: Staged): void {
-  if (identityOf(build.binary).identity !== staged.identity) throw changed(build);
+  if (readNote(build)?.identity !== staged.identity) throw changed(build);
 }
 
 function changed(build: BuildLayout): NymvisorError {

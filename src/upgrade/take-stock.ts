@@ -63,6 +63,7 @@ function sweep({ layout, emit }: StockContext): void {
   const folders = [
     layout.upgradeData,
     layout.instanceData,
+    layout.lastGood,
     layout.homeNymvisor,
     ...builds,
     ...builds.map((folder) => join(folder, "bin")),
@@ -83,8 +84,9 @@ function subfolders(folder: string): string[] {
 function adoptVersionRecord({ layout, clock, emit }: StockContext): void {
   const found = readVersionRecord(layout);
   const rust = disk.lstatSync(layout.rustVersionRecord, { throwIfNoEntry: false });
-  if (found.state === "found") {
-    if (!disk.existsSync(layout.versionRecord)) writeVersionRecord(layout, found.value);
+  const adopted = found.state === "found" && !disk.existsSync(layout.versionRecord);
+  if (adopted) {
+    writeVersionRecord(layout, found.value);
   } else if (found.state === "unusable") {
     const path = disk.existsSync(layout.versionRecord) ? layout.versionRecord : layout.rustVersionRecord;
     const kept = setAside(path, formatStamp(clock.wall()));
@@ -96,7 +98,21 @@ function adoptVersionRecord({ layout, clock, emit }: StockContext): void {
     }
   }
   if (rust?.isSymbolicLink() || !disk.existsSync(layout.versionRecord)) return;
+  if (!adopted && disk.existsSync(layout.rustVersionRecord)) {
+    const path = layout.rustVersionRecord;
+    const kept = setAside(path, formatStamp(clock.wall()), "superseded");
+    emit({ type: "document.set-aside", path, kept, reason: `${layout.versionRecord} is there too, and counts` });
+  }
   replaceLinkDurably(layout.rustVersionRecord, "current-version-info.json");
+}
+
+/** An absolute link leads astray once its folder was moved, or into the original once it was copied. */
+function relink({ layout, emit }: Pick<StockContext, "layout" | "emit">, build: BuildLayout): void {
+  const there = disk.statSync(layout.current, { throwIfNoEntry: false });
+  const meant = disk.statSync(build.folder);
+  if (there?.ino === meant.ino && there.dev === meant.dev) return;
+  switchCurrent(layout, build);
+  emit({ type: "document.rebuilt", path: layout.current, from: build.folder });
 }
 
 /** A history that cannot be used is set aside, and goes on from its last good copy. */
@@ -115,11 +131,14 @@ function settleHistory({ layout, clock, emit }: StockContext): void {
 function settleCurrent({ layout, emit }: StockContext): string {
   const current = readCurrent(layout);
   if (current !== undefined) {
-    const { binary } = buildLayout(layout, current);
-    if (disk.existsSync(binary)) return current;
+    const build = buildLayout(layout, current);
+    if (disk.existsSync(build.binary)) {
+      relink({ layout, emit }, build);
+      return current;
+    }
     throw new NymvisorError({
       what: `current points to ${printable(current)}, and there is no binary`,
-      why: `${binary} is missing`,
+      why: `${build.binary} is missing`,
       next: `put the binary back there, or point current to a build that is whole: ls ${layout.genesis}/bin ${layout.upgrades}/*/bin`,
     });
   }

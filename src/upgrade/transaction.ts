@@ -8,7 +8,7 @@ import { formatStamp } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
-import { fingerprintOf } from "../policy/incoming.ts";
+import { fingerprintOf, sameAnnouncement } from "../policy/incoming.ts";
 import { isDecided } from "../policy/recovery.ts";
 import type { Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
@@ -24,6 +24,7 @@ import {
   readVersionRecord,
   requirePlan,
   writePlan,
+  writeUpgradeInfo,
   writeVersionRecord,
 } from "./shared-documents.ts";
 import { confirmUnchanged, type Staged, verifyStaged } from "./staged.ts";
@@ -67,7 +68,7 @@ export async function perform(context: TransactionContext, target: Target): Prom
   let stoppedAt: bigint | null = null;
   try {
     const prepared = target.kind === "upgrade" ? await prepareUpgrade(context, target) : await prepareForward(context);
-    const expectedBytes = await checkRoom(context);
+    const expectedBytes = await checkRoom(context, prepared.info.name);
     context.signal.throwIfAborted();
     let journal = begin(context, target, prepared);
     stopped = await context.stopDaemon(`upgrade to ${printable(prepared.info.name)}`);
@@ -76,12 +77,15 @@ export async function perform(context: TransactionContext, target: Target): Prom
     context.signal.throwIfAborted();
     journal = { ...journal, state: "switching", performedAt: context.clock.wall() };
     writeJournal(context.layout, journal);
-    const manual = await withLock(context.layout.upgradeLock, `upgrade to ${printable(journal.to.name)}`, () => {
+    const { layout, signal } = context;
+    const write = () => {
       const info = target.kind === "upgrade" ? takeSwitch(context, journal, prepared) : prepared.info;
       record(context, { ...journal, state: "recording", to: info });
       if (target.kind === "forward") context.emit({ type: "node.brought-forward", from: journal.from, to: info.name });
-      return target.kind === "upgrade" ? personNeeded(context.layout, info) : null;
-    });
+      return target.kind === "upgrade" ? personNeeded(layout, info) : null;
+    };
+    const purpose = `upgrade to ${printable(journal.to.name)}`;
+    const manual = await withLock(layout.upgradeLock, purpose, write, { signal });
     return { outcome: "done", version: prepared.info.version, stoppedAt, manual, unrecorded: null };
   } catch (error) {
     return giveUp(context, error, stopped, stoppedAt);
@@ -140,12 +144,13 @@ function withdrawn(name: string): Withdrawn {
 }
 
 /** @returns how much there is to save. */
-async function checkRoom(context: TransactionContext): Promise<number | undefined> {
+async function checkRoom(context: TransactionContext, name: string): Promise<number | undefined> {
   const { layout, configuration } = context;
   if (configuration.daemon.unsafe_skip_backup) return undefined;
   const { needed, available, sourceBytes } = await context.checkBackupRoom({
     home: layout.home,
     backups: layout.backups,
+    name,
   });
   if (needed <= available) return sourceBytes;
   throw new NymvisorError({
@@ -212,13 +217,19 @@ async function saveHome(
 
 /** Under the lock: the entry as the plan has it now, and `current` moved to it. */
 function takeSwitch(
-  { layout, emit }: TransactionContext,
+  { layout, clock, emit }: TransactionContext,
   journal: Journal,
   { build, info, staged }: Prepared,
 ): UpgradeInfo {
   const entry = requirePlan(layout).queuedUp.find(({ name }) => name === info.name);
   if (entry === undefined || fingerprintOf(entry) !== fingerprintOf(info)) throw withdrawn(info.name);
+  const putOff = entry.upgradeTime !== info.upgradeTime && entry.upgradeTime > clock.wall();
+  if (putOff) throw withdrawn(info.name);
   if (staged !== null) confirmUnchanged(build, staged);
+  // The next start compares the binary with what stands beside it, and a person may have rewritten the entry since.
+  const saved = readUpgradeInfo(build);
+  const rewritten = saved.state === "found" && !sameAnnouncement(saved.value, entry);
+  if (saved.state === "missing" || rewritten) writeUpgradeInfo(build, entry);
   switchCurrent(layout, build);
   emit({ type: "upgrade.switched", name: info.name, version: journal.to.version });
   return entry;

@@ -1,9 +1,9 @@
 import { constants, createReadStream, lstatSync } from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { errorCode } from "../model/errors.ts";
 import type { Checksum } from "../policy/choose-binary.ts";
+import { type BulkFile, bulkDisk } from "../system/bulk-disk.ts";
 import { readDocument, writeDocument } from "../system/documents.ts";
 import { temporaryName } from "../system/durable.ts";
 
@@ -58,7 +58,7 @@ export class PartialFile {
     private readonly names: PartialNames,
     private readonly destination: string,
     private readonly expected: Checksum | null,
-    private readonly handle: FileHandle,
+    private readonly handle: BulkFile,
   ) {}
 
   /** Opens the part of an earlier download, read and hashed again, or an empty one. */
@@ -154,23 +154,23 @@ export class PartialFile {
   async handOver(): Promise<string> {
     await this.handle.sync();
     const temporary = temporaryName(this.destination);
-    await rename(this.names.part, temporary);
-    await rm(this.names.origin, { force: true });
-    await rm(this.names.rejected, { force: true, recursive: true });
+    await bulkDisk.rename(this.names.part, temporary);
+    await bulkDisk.rm(this.names.origin, { force: true });
+    await bulkDisk.rm(this.names.rejected, { force: true, recursive: true });
     return temporary;
   }
 
   /** Sets the file aside, in place of an older one, and returns where. */
   async reject(): Promise<string> {
-    await rm(this.names.rejected, { force: true, recursive: true });
-    await rename(this.names.part, this.names.rejected);
-    await rm(this.names.origin, { force: true });
+    await bulkDisk.rm(this.names.rejected, { force: true, recursive: true });
+    await bulkDisk.rename(this.names.part, this.names.rejected);
+    await bulkDisk.rm(this.names.origin, { force: true });
     return this.names.rejected;
   }
 
   async remove(): Promise<void> {
-    await rm(this.names.part, { force: true });
-    await rm(this.names.origin, { force: true });
+    await bulkDisk.rm(this.names.part, { force: true });
+    await bulkDisk.rm(this.names.origin, { force: true });
   }
 
   async close(): Promise<void> {
@@ -212,17 +212,17 @@ function newHashers(expected: Checksum | null) {
 
 const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
-async function openForWriting(path: string): Promise<FileHandle> {
+async function openForWriting(path: string): Promise<BulkFile> {
   try {
-    return await open(path, FLAGS, 0o644);
+    return await bulkDisk.open(path, FLAGS, 0o644);
   } catch (error) {
     // Left by a nymvisor of another user, as by sudo: whoever may write the folder may still replace it.
     if (errorCode(error) !== "EACCES") throw error;
     await removeAny(path);
-    return open(path, FLAGS, 0o644);
+    return bulkDisk.open(path, FLAGS, 0o644);
   }
 }
 
 function removeAny(path: string): Promise<void> {
-  return rm(path, { force: true, recursive: true });
+  return bulkDisk.rm(path, { force: true, recursive: true });
 }

@@ -106,6 +106,16 @@ describe("a daemon that is started", () => {
   });
 });
 
+test("a daemon of which no note can be made is started and stopped all the same, and that is said once", async () => {
+  rmSync(instance.layout.homeNymvisor, { recursive: true });
+  const daemon = await startSample();
+  expect(await daemon.stop("the test ends", 60n * SECOND)).toEqual({ exitCode: 0, signal: null });
+  const reason = expect.stringContaining("cannot be written");
+  expect(instance.events.filter(({ type }) => type === "warning")).toEqual([
+    { type: "warning", about: "the note about the daemon", reason },
+  ]);
+});
+
 describe("a daemon that cannot be started", () => {
   test.each([
     ["is not there", () => home.at("missing")],
@@ -127,14 +137,6 @@ describe("a daemon that cannot be started", () => {
     const binary = prepare();
     expect(await start(binary).then(() => "started", reasonOf)).not.toBe("started");
     expect(existsSync(instance.layout.daemonRecord)).toBe(false);
-  });
-
-  test("because nothing could be noted about it was not started at all", async () => {
-    rmSync(instance.layout.homeNymvisor, { recursive: true });
-    const failure = await start(script(`touch ${home.at("ran")}`)).then(() => "started", reasonOf);
-    expect(failure).toContain("cannot be written");
-    expect(processes.running()).toEqual([]);
-    expect(existsSync(home.at("ran"))).toBe(false);
   });
 });
 

@@ -199,6 +199,16 @@ describe("asking a binary", () => {
     expect(processes.running()).toEqual([]);
   });
 
+  test("is given up although it was just being begun", async () => {
+    writeHostileDaemon(path, "hangs");
+    const controller = new AbortController();
+    const asking = inspect({ signal: controller.signal }).catch((error: unknown) => error);
+    const reason = new Error("asked to stop");
+    controller.abort(reason);
+    expect(await asking).toBe(reason);
+    expect(processes.running()).toEqual([]);
+  });
+
   test("is given up at once, and leaves no process behind", async () => {
     writeHostileDaemon(path, "hangs and ignores signals");
     const controller = new AbortController();

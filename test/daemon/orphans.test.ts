@@ -116,6 +116,13 @@ describe("a daemon that outlived its nymvisor", () => {
     expect(interrupts()).toBe(1);
   });
 
+  test("is found by the variable where no note could be made of it", async () => {
+    const { pid } = await startDaemon();
+    await stop();
+    expect(isAlive(pid)).toBe(false);
+    expect(interrupts()).toBe(1);
+  });
+
   test("is found by its pid when it has lost the variable", async () => {
     const { pid } = await startDaemon({ markedFor: null });
     record("running", pid);
@@ -158,7 +165,7 @@ describe("a daemon that outlived its nymvisor", () => {
     });
     record("running", pid);
     await stop();
-    expect(processes.running()).toEqual([]);
+    await processes.wait(0);
     expect(existsSync(note)).toBe(false);
   });
 
@@ -175,13 +182,6 @@ describe("a daemon that outlived its nymvisor", () => {
 });
 
 describe("a process that is not the daemon of this home is left alone", () => {
-  test("when the last run ended properly", async () => {
-    const { pid } = await startDaemon();
-    await stop();
-    expect(isAlive(pid)).toBe(true);
-    expect(interrupts()).toBe(0);
-  });
-
   test.each([
     ["of a home whose path begins the same", (path: string) => `${path}2`],
     ["of a home within this one", (path: string) => `${path}/inner`],

@@ -190,20 +190,58 @@ describe("the information of a release that is announced, where something else s
 });
 
 describe("a history that is", () => {
-  test.each(WHAT)("%s is kept aside when an upgrade is noted, and is no reason not to upgrade", async (what) => {
+  test.each(WHAT)("%s is kept aside by run, and is no reason not to start", async (what) => {
     using home = temporaryHome();
     const instance = await takeIn(home);
     writeFileSync(instance.historyPath, '{"history": []}');
     const bytes = damage(instance.historyPath, what);
     await using run = await startNymvisor(home, ["run"]);
     await run.waitForEvent("started", { version: "1.0.0" });
-    await succeed(home, ["add-upgrade", "--upgrade-name", "x", "--now", nextBinary(home, "1.1.0")]);
-    await run.waitForEvent("started", { version: "1.1.0" });
-    await run.waitForLog(/the upgrade x .*is done/);
     const kept = keptAside(instance.historyPath);
     expect(bytesOf(kept)).toBe(bytes);
     expect(run.stderr).toContain(kept);
-    expect(instance.performed()).toEqual(["x"]);
+  });
+
+  test.each(WHAT)(
+    "%s by the time that an upgrade is noted is kept aside, and is no reason not to upgrade",
+    async (what) => {
+      using home = temporaryHome();
+      const instance = await takeIn(home);
+      await using run = await startNymvisor(home, ["run"]);
+      await run.waitForEvent("started", { version: "1.0.0" });
+      writeFileSync(instance.historyPath, '{"history": []}');
+      const bytes = damage(instance.historyPath, what);
+      await succeed(home, ["add-upgrade", "--upgrade-name", "x", "--now", nextBinary(home, "1.1.0")]);
+      await run.waitForEvent("started", { version: "1.1.0" });
+      await run.waitForLog(/the upgrade x .*is done/);
+      const kept = keptAside(instance.historyPath);
+      expect(bytesOf(kept)).toBe(bytes);
+      expect(run.stderr).toContain(kept);
+      expect(instance.performed()).toEqual(["x"]);
+    },
+  );
+});
+
+describe("plan, history and record, all damaged while nymvisor was away,", () => {
+  test("cost nothing: what was queued is queued, what was done is known, and the node runs what it ran", async () => {
+    using home = temporaryHome();
+    const instance = await takeIn(home);
+    {
+      await using run = await startNymvisor(home, ["run"]);
+      await run.waitForEvent("started", { version: "1.0.0" });
+      await succeed(home, ["add-upgrade", "--upgrade-name", "x", "--now", nextBinary(home, "1.1.0")]);
+      await run.waitForLog(/the upgrade x .*is done/);
+      const later = ["add-upgrade", "--upgrade-name", "y", "--upgrade-time", "2199-01-01T00:00:00Z"];
+      await succeed(home, [...later, nextBinary(home, "1.2.0")]);
+      await run.waitForLog(/the next upgrade is y/);
+      await run.stop();
+    }
+    const whole = { plan: instance.plan(), performed: instance.performed(), record: instance.record() };
+    for (const path of [instance.planPath, instance.historyPath, instance.recordPath]) damage(path, "half-written");
+    await using run = await startNymvisor(home, ["run"]);
+    await run.waitForEvent("started", { version: "1.1.0", count: 2 });
+    await run.waitForLog(/the next upgrade is y/);
+    expect({ plan: instance.plan(), performed: instance.performed(), record: instance.record() }).toEqual(whole);
   });
 });
 

@@ -317,7 +317,7 @@ describe("an init that failed leaves nothing that blocks the next:", () => {
     using home = temporaryHome();
     const instance = new Instance(home);
     mkdirSync(join(instance.data, "genesis/bin"), { recursive: true });
-    copyFileSync(nextBinary(home, "1.0.0"), join(instance.data, "genesis/bin/.nym-node.4194303-1-0.tmp"));
+    copyFileSync(nextBinary(home, "1.0.0"), join(instance.data, "genesis/bin/.nym-node.tmp-4194303-1-1"));
     await takeIn(home);
     expect(instance.plan().current.version).toBe("1.0.0");
   });

@@ -168,6 +168,13 @@ describe("between processes a lock", () => {
     lock.release();
   });
 
+  test("is not taken any more once the signal has come, free or not", async () => {
+    const reason = new Error("asked to stop");
+    const waiting = waitForLock(path, "this test", { signal: AbortSignal.abort(reason) });
+    expect(await waiting.catch((error: unknown) => error)).toBe(reason);
+    expect(existsSync(path)).toBe(false);
+  });
+
   test("whose holder cannot be told is still a lock", async () => {
     const descriptor = openSync(path, "w");
     expect(tryExclusiveLock(descriptor)).toBe(true);

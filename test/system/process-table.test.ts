@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync } from "node:fs";
 import {
   bootId,
   findByEnvironment,
+  groupMembers,
   identify,
   isAlive,
   leadsGroup,
@@ -122,6 +123,18 @@ describe("what a process was started with", () => {
 });
 
 describe("a process group", () => {
+  test("is those of its members that run, whoever their parents are", async () => {
+    const command = "(sleep 600 & sleep 600 &); sleep 0 & echo; exec sleep 600";
+    const child = start(["/bin/sh", "-c", command], { PATH: "/usr/bin:/bin" });
+    await child.stdout.getReader().read();
+    const members = () => groupMembers(child.pid).map(({ pid }) => pid);
+    await waitFor("the short-lived one to end", () => members().length === 3);
+    expect(members()).toContain(child.pid);
+    process.kill(-child.pid, "SIGKILL");
+    await child.exited;
+    await waitFor("all to end", () => members().length === 0);
+  });
+
   test("is led by who was started to lead it, and not by its children", async () => {
     const child = start(["/bin/sh", "-c", "sleep 600 & echo $!; wait"], { PATH: "/usr/bin:/bin" });
     const { value } = await child.stdout.getReader().read();

@@ -1,26 +1,10 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  fdatasync,
-  fstatSync,
-  fsync,
-  openSync,
-  statfsSync,
-  unlinkSync,
-  writeSync,
-  writevSync,
-} from "node:fs";
+import { constants, fstatSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
 import { formatBytes } from "../../model/bytes.ts";
 import { errorCode, NymvisorError } from "../../model/errors.ts";
+import { bulkDisk } from "../../system/bulk-disk.ts";
 import { explanation, giveToOwnerOf, syncFolder, temporaryName } from "../../system/durable.ts";
 import { moveToFreeName } from "./free-name.ts";
-
-const startSync = promisify(fdatasync);
-const syncAll = promisify(fsync);
 
 /** Archives hold keys: nobody but the owner reads them, whatever the umask (invariant 10). */
 const MODE = 0o600;
@@ -48,10 +32,10 @@ export class ArchiveFile {
     this.#temporary = temporaryName(path);
     const { O_WRONLY, O_CREAT, O_EXCL } = constants;
     try {
-      const descriptor = openSync(this.#temporary, O_WRONLY | O_CREAT | O_EXCL, MODE);
+      const descriptor = bulkDisk.openSync(this.#temporary, O_WRONLY | O_CREAT | O_EXCL, MODE);
       this.#descriptor = descriptor;
-      fchmodSync(descriptor, MODE);
-      giveToOwnerOf(this.#folder, (uid, gid) => fchownSync(descriptor, uid, gid));
+      bulkDisk.fchmodSync(descriptor, MODE);
+      giveToOwnerOf(this.#folder, (uid, gid) => bulkDisk.fchownSync(descriptor, uid, gid));
     } catch (error) {
       this.#remove();
       throw this.#explain(error);
@@ -62,10 +46,10 @@ export class ArchiveFile {
   write(parts: readonly Uint8Array[]): void {
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     try {
-      const written = writevSync(this.#open(), [...parts]);
+      const written = bulkDisk.writevSync(this.#open(), parts);
       // A disk takes a part when it is about to be full; to go on brings the reason.
       let rest = written < size ? Buffer.concat(parts).subarray(written) : Buffer.of();
-      while (rest.length > 0) rest = rest.subarray(writeSync(this.#open(), rest));
+      while (rest.length > 0) rest = rest.subarray(bulkDisk.writeSync(this.#open(), rest));
     } catch (error) {
       throw this.#explain(error);
     }
@@ -85,7 +69,7 @@ export class ArchiveFile {
       if (this.#syncFailed !== undefined) throw this.#syncFailed;
       const { size } = fstatSync(descriptor);
       if (size !== this.bytes) throw new Error(`${this.bytes} bytes were written, and the file has ${size}`);
-      await syncAll(descriptor);
+      await bulkDisk.fsync(descriptor);
       const path = moveToFreeName(this.#temporary, names);
       this.#close();
       syncFolder(this.#folder);
@@ -105,7 +89,7 @@ export class ArchiveFile {
     if (this.#descriptor === undefined) return;
     this.#close();
     try {
-      unlinkSync(this.#temporary);
+      bulkDisk.unlinkSync(this.#temporary);
     } catch {
       // `sweepTemporaries` tries again at the next start.
     }
@@ -113,7 +97,7 @@ export class ArchiveFile {
 
   #startSync(): void {
     this.#unsynced = 0;
-    this.#syncing = startSync(this.#open()).then(
+    this.#syncing = bulkDisk.fdatasync(this.#open()).then(
       () => {
         this.#syncing = undefined;
       },
@@ -131,7 +115,7 @@ export class ArchiveFile {
   }
 
   #close(): void {
-    closeSync(this.#open());
+    bulkDisk.closeSync(this.#open());
     this.#descriptor = undefined;
   }
 

@@ -1,5 +1,6 @@
-import { linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
+import { bulkDisk } from "../../system/bulk-disk.ts";
 
 /** What link(2) says where there are no hard links: FAT, CIFS and some that are mounted through FUSE. */
 const NO_LINKS: ReadonlySet<string | undefined> = new Set(["EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"]);
@@ -10,18 +11,18 @@ const NO_LINKS: ReadonlySet<string | undefined> = new Set(["EPERM", "EOPNOTSUPP"
  * has to do with a look beforehand.
  * @param link for tests.
  */
-export function moveToFreeName(temporary: string, names: Iterable<string>, link = linkSync): string {
+export function moveToFreeName(temporary: string, names: Iterable<string>, link = bulkDisk.linkSync): string {
   for (const path of names) {
     try {
       link(temporary, path);
-      unlinkSync(temporary);
+      bulkDisk.unlinkSync(temporary);
       return path;
     } catch (error) {
       const code = errorCode(error);
       if (code === "EEXIST") continue;
       if (!NO_LINKS.has(code)) throw error;
       if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) continue;
-      renameSync(temporary, path);
+      bulkDisk.renameSync(temporary, path);
       return path;
     }
   }

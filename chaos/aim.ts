@@ -1,0 +1,81 @@
+import { watch } from "node:fs";
+import { journalState } from "./disk.ts";
+import type { ChaosNode } from "./node.ts";
+import type { Random } from "./random.ts";
+
+/** The instant at which something is done to a node. */
+export type Aim =
+  | { at: "time"; milliseconds: number }
+  /** So many milliseconds after the journal has come to this state. */
+  | { at: "journal"; state: string; milliseconds: number }
+  /** So many milliseconds after a line of the log. */
+  | { at: "log"; words: string; milliseconds: number };
+
+const JOURNAL_STATES = ["stopping", "backing-up", "switching", "recording"] as const;
+
+/** Words of the lines between which an upgrade passes from one step to the next. */
+const LOG_WORDS = [
+  "runs the instance",
+  "is in the plan",
+  "staging the upgrade",
+  "is staged",
+  "upgrading from",
+  "stopping the daemon",
+  "backing up before",
+  "backed up into",
+  "current is now",
+  "started (pid",
+] as const;
+
+/** Half of all instants lie anywhere in the course of an upgrade; the others lie where it is narrow. */
+export function drawAim(random: Random): Aim {
+  const milliseconds = random.between(0, random.chance(0.5) ? 1.5 : 12);
+  switch (random.weighted({ time: 45, journal: 35, log: 20 })) {
+    case "time":
+      return { at: "time", milliseconds: random.between(0, 450) };
+    case "journal":
+      return { at: "journal", state: random.pick(JOURNAL_STATES), milliseconds };
+    case "log":
+      return { at: "log", words: random.pick(LOG_WORDS), milliseconds };
+  }
+}
+
+export function describeAim(aim: Aim): string {
+  const after = `${aim.milliseconds.toFixed(1)} ms after`;
+  switch (aim.at) {
+    case "time":
+      return `${aim.milliseconds.toFixed(1)} ms in`;
+    case "journal":
+      return `${after} the journal says ${aim.state}`;
+    case "log":
+      return `${after} "${aim.words}"`;
+  }
+}
+
+/** Settles at that instant, and at the latest after `limit` milliseconds: what it waits for may never come. */
+export async function reach(aim: Aim, node: ChaosNode, limit: number): Promise<void> {
+  if (aim.at === "time") return Bun.sleep(aim.milliseconds);
+  const seen = Promise.withResolvers<void>();
+  const timer = setTimeout(seen.resolve, limit);
+  const forget = aim.at === "log" ? node.onLine((line) => line.includes(aim.words) && seen.resolve()) : watchJournal();
+  await seen.promise;
+  clearTimeout(timer);
+  forget();
+  await pause(aim.milliseconds);
+
+  function watchJournal(): () => void {
+    const watcher = watch(node.places.instanceData, (_, file) => {
+      if (file === "journal.json" && aim.at === "journal" && journalState(node.places) === aim.state) seen.resolve();
+    });
+    return () => watcher.close();
+  }
+}
+
+/** Timers come a millisecond late; steps of an upgrade take less than that. */
+const SHORTEST_TIMER_MS = 2;
+
+async function pause(milliseconds: number): Promise<void> {
+  const end = performance.now() + milliseconds;
+  if (milliseconds > SHORTEST_TIMER_MS) await Bun.sleep(milliseconds - SHORTEST_TIMER_MS);
+  while (performance.now() < end);
+}

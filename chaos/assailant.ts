@@ -1,0 +1,154 @@
+import { describeAim, drawAim, reach } from "./aim.ts";
+import type { ChaosNode } from "./node.ts";
+import { signalProcess } from "./processes.ts";
+import type { Random } from "./random.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { Violation } from "./violation.ts";
+
+export type AttackKind = keyof typeof ATTACKS;
+
+/** How often what is done, in proportion. */
+const ATTACKS = {
+  "kill-nymvisor": 40,
+  "kill-daemon": 12,
+  "kill-both": 12,
+  "stop-nymvisor": 9,
+  "stop-daemon": 1,
+  "fill-disk": 10,
+  "ask-to-stop": 6,
+  "second-run": 4,
+  "hang-up": 6,
+} as const;
+
+/** What an attack waits for may never come in a round. */
+const AIM_LIMIT_MS = 500;
+
+/** A second run has nothing to wait for. */
+const SECOND_RUN_LIMIT_MS = 10_000;
+
+/** Does harm to the nodes of a world at instants that chance chooses, and makes good what nobody else would. */
+export class Assailant {
+  constructor(
+    private readonly around: Surroundings,
+    private readonly nodes: readonly ChaosNode[],
+  ) {}
+
+  /** One attack, from the wait for its instant to its end. @throws {Violation} if nymvisor answers it wrongly. */
+  async attack(random: Random): Promise<void> {
+    const { canBeFilled } = this.around.box;
+    const kind = random.weighted({ ...ATTACKS, "fill-disk": canBeFilled ? ATTACKS["fill-disk"] : 0 });
+    const node = random.pick(this.nodes.filter(({ isWanted }) => isWanted));
+    const aim = drawAim(random);
+    await reach(aim, node, AIM_LIMIT_MS);
+    this.around.timeline.note("assailant", `${kind} of ${node.id}, ${describeAim(aim)}`);
+    await this.strike(kind, node, random);
+  }
+
+  private async strike(kind: AttackKind, node: ChaosNode, random: Random): Promise<void> {
+    const { tally } = this.around;
+    switch (kind) {
+      case "kill-nymvisor":
+        if (node.killRun()) tally.killsOfNymvisor += 1;
+        break;
+      case "kill-daemon":
+        if (node.killDaemon()) tally.killsOfDaemons += 1;
+        break;
+      case "kill-both":
+        await this.killBoth(node, random);
+        break;
+      case "stop-nymvisor":
+        await this.stopAndContinue(node, random);
+        break;
+      case "stop-daemon":
+        await this.stopDaemon(node, random);
+        break;
+      case "fill-disk":
+        await this.fillDisk(random);
+        break;
+      case "ask-to-stop":
+        if (node.run?.signal(random.pick(["SIGTERM", "SIGINT", "SIGQUIT"]), "it was asked to stop")) {
+          tally.politeStops += 1;
+        }
+        break;
+      case "second-run":
+        await this.runTwice(node);
+        break;
+      case "hang-up":
+        if (node.run?.listens) node.run.signal("SIGHUP");
+        break;
+    }
+  }
+
+  private async killBoth(node: ChaosNode, random: Random): Promise<void> {
+    const nymvisorFirst = random.chance(0.5);
+    const first = nymvisorFirst ? node.killRun() : node.killDaemon();
+    if (random.chance(0.3)) await Bun.sleep(random.between(0, 5));
+    const second = nymvisorFirst ? node.killDaemon() : node.killRun();
+    if (first && second) this.around.tally.killsOfBoth += 1;
+    else if (nymvisorFirst ? first : second) this.around.tally.killsOfNymvisor += 1;
+    else if (first || second) this.around.tally.killsOfDaemons += 1;
+  }
+
+  /** While it stands still it may hold a lock that others wait for. */
+  private async stopAndContinue(node: ChaosNode, random: Random): Promise<void> {
+    const { run } = node;
+    if (!run?.signal("SIGSTOP")) return;
+    this.around.tally.stopsOfNymvisor += 1;
+    this.disturbAll();
+    await Bun.sleep(random.between(2, 150));
+    if (random.chance(0.2)) node.killDaemon();
+    if (random.chance(0.2) && node.run === run && node.killRun()) this.around.tally.killsOfNymvisor += 1;
+    run.signal("SIGCONT");
+    this.disturbAll();
+  }
+
+  private async stopDaemon(node: ChaosNode, random: Random): Promise<void> {
+    const daemon = node.events.livingDaemon();
+    if (daemon === undefined || !signalProcess(daemon, "SIGSTOP")) return;
+    this.around.tally.stopsOfDaemons += 1;
+    this.around.timeline.note(node.id, `daemon ${daemon.pid} stands still`);
+    this.disturbAll();
+    await Bun.sleep(random.between(20, 400));
+    signalProcess(daemon, "SIGCONT");
+    this.disturbAll();
+  }
+
+  private async fillDisk(random: Random): Promise<void> {
+    const { box, tally, timeline } = this.around;
+    const bytesLeft = random.pick([0, 0, 4096, 8192, 16384, 65536, 262144, 16 << 20]);
+    box.fill(bytesLeft);
+    tally.fullDisks += 1;
+    timeline.note("assailant", `the disk has ${bytesLeft} bytes left`);
+    await Bun.sleep(random.between(10, 300));
+    box.empty();
+    timeline.note("assailant", "the disk has room again");
+  }
+
+  /** Another run of the same home, which must end at once and say whose the home is. */
+  private async runTwice(node: ChaosNode): Promise<void> {
+    const { run } = node;
+    if (!run?.isRunning || !run.listens) return;
+    const second = Bun.spawn([this.around.nymvisor, "run", "run"], {
+      env: node.env,
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    const late = setTimeout(() => second.kill("SIGKILL"), SECOND_RUN_LIMIT_MS);
+    const [said, status] = await Promise.all([second.stderr.text(), second.exited]);
+    clearTimeout(late);
+    // It may have been the first one after all, if that was killed meanwhile.
+    if (!run.isRunning) return;
+    if (status !== 1 || !said.includes(`pid ${run.pid}`)) {
+      throw new Violation(
+        "conduct",
+        `beside run ${run.pid}, a second run ended with ${status} and said: ${said.trim()}`,
+      );
+    }
+    this.around.tally.secondRunsRefused += 1;
+  }
+
+  private disturbAll(): void {
+    for (const node of this.nodes) node.disturb();
+  }
+}

@@ -1,0 +1,171 @@
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { buildExecutable } from "../build/compile.ts";
+import { targetOfThisMachine } from "../build/targets.ts";
+import { canMount } from "./box.ts";
+import { Random } from "./random.ts";
+import { type Outcome, render, write } from "./report.ts";
+import { newTally } from "./tally.ts";
+import { Violation } from "./violation.ts";
+import { World } from "./world.ts";
+
+/**
+ * `bun run chaos`: torments the release executable. Worlds of one to three nodes go through rounds in which releases are
+ * announced by a flaky server, binaries added by hand, and nymvisor, its daemons and the disk are struck at instants that
+ * chance chooses; after each round all that must hold is read from the disk and the process table. It ends at the first
+ * violation, with what was done when, and leaves that world's folder.
+ */
+
+const USAGE = `Torments the release executable, and looks whether anything is lost.
+
+  bun run chaos --rounds N     how many rounds (100)
+  bun run chaos --seed S       draws what an earlier run drew: the same attacks, in the same order
+  bun run chaos --keep         leaves the folders
+  bun run chaos --parallel N   worlds at a time (3)
+`;
+
+/** A world ages: plan, history and backups grow with each round. */
+const ROUNDS_IN_A_WORLD = 15;
+/** Many times what a round takes. */
+const ROUND_LIMIT_MS = 120_000;
+
+interface Options {
+  rounds: number;
+  seed: string;
+  keep: boolean;
+  parallel: number;
+}
+
+function readOptions(argv: string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      rounds: { type: "string", default: "100" },
+      seed: { type: "string", default: crypto.randomUUID().slice(0, 8) },
+      keep: { type: "boolean", default: false },
+      parallel: { type: "string", default: "3" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    rounds: Number(values.rounds),
+    seed: values.seed,
+    keep: values.keep,
+    parallel: Number(values.parallel),
+  };
+}
+
+class Chaos {
+  private readonly folder = mkdtempSync(join(realpathSync(tmpdir()), "nymvisor-chaos-"));
+  private readonly began = performance.now();
+  private readonly tally = newTally();
+  private readonly skipped: string[] = [];
+  private readonly open = new Set<World>();
+  private violation: Outcome["violation"] = null;
+  private roundsGiven = 0;
+  private worldsMade = 0;
+
+  constructor(private readonly options: Options) {}
+
+  async run(): Promise<Outcome> {
+    const { options, folder } = this;
+    process.stderr.write(`seed ${options.seed}, in ${folder}\n`);
+    const nymvisor = join(folder, "nymvisor");
+    await buildExecutable({ target: targetOfThisMachine(), outfile: nymvisor });
+    const mounted = canMount(join(folder, "mount"));
+    if (!mounted) this.skipped.push("the full disk, which takes a root that may mount a tmpfs");
+    for (const what of this.skipped) process.stderr.write(`SKIPPED: ${what}\n`);
+    const strands = Array.from({ length: options.parallel }, () => this.strand(nymvisor, mounted));
+    const outcomes = await Promise.allSettled(strands);
+    if (!options.keep && this.violation === null) rmSync(folder, { recursive: true, force: true });
+    const broken = outcomes.find((outcome) => outcome.status === "rejected");
+    if (broken !== undefined) throw broken.reason;
+    return {
+      seed: options.seed,
+      seconds: (performance.now() - this.began) / 1000,
+      tally: this.tally,
+      skipped: this.skipped,
+      violation: this.violation,
+    };
+  }
+
+  /** Removes everything at once, for a person who does not want to wait. */
+  abandon(): void {
+    for (const world of this.open) world.abandon();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** One world after the other, as long as there are rounds left and nothing is broken. */
+  private async strand(nymvisor: string, mounted: boolean): Promise<void> {
+    while (this.roundsGiven < this.options.rounds && this.violation === null) {
+      const rounds = Math.min(ROUNDS_IN_A_WORLD, this.options.rounds - this.roundsGiven);
+      this.roundsGiven += rounds;
+      this.worldsMade += 1;
+      await this.live(this.worldsMade, rounds, nymvisor, mounted);
+    }
+  }
+
+  private async live(number: number, rounds: number, nymvisor: string, mounted: boolean): Promise<void> {
+    const { options, tally } = this;
+    const folder = join(this.folder, `world-${number}`);
+    const random = new Random(options.seed).branch(`world ${number}`);
+    const world = new World({ folder, nymvisor, random, tally, mounted });
+    this.open.add(world);
+    let round = 0;
+    let kept = options.keep;
+    try {
+      await world.begin();
+      for (round = 1; round <= rounds && this.violation === null; round += 1) {
+        await withLimit(world.round(round), `round ${round}`);
+        if (tally.rounds % 25 === 0) process.stderr.write(`${tally.rounds} rounds\n`);
+      }
+      if (this.violation === null) await withLimit(world.end(), "the end of the world");
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      kept = true;
+      this.violation ??= { world: number, round, violation: error };
+      process.stderr.write(
+        `\nVIOLATION in round ${round} of world ${number}, seed ${options.seed}: ${error.message}\n\n${world.timeline}\n\n${folder} is kept\n\n`,
+      );
+    } finally {
+      await world.close({ keep: kept });
+      this.open.delete(world);
+    }
+  }
+}
+
+async function withLimit(work: Promise<void>, what: string): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Violation("recovery", `${what} has not ended after ${ROUND_LIMIT_MS} ms`)),
+    ROUND_LIMIT_MS,
+  );
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const options = readOptions(process.argv.slice(2));
+if (options === undefined) {
+  process.stdout.write(USAGE);
+} else {
+  const chaos = new Chaos(options);
+  for (const [signal, status] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.on(signal, () => {
+      chaos.abandon();
+      process.exit(status);
+    });
+  }
+  const outcome = await chaos.run();
+  const path = write(outcome, join(import.meta.dir, "results"));
+  process.stdout.write(`${render(outcome)}\nwritten to ${path}\n`);
+  process.exitCode = outcome.violation === null ? 0 : 1;
+}

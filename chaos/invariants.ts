@@ -1,0 +1,76 @@
+import { basename } from "node:path";
+import type { Backups } from "./backups.ts";
+import { pathsBelow, readHistory, readPlan, readStatus, type SharedPlaces } from "./disk.ts";
+import type { Ledger } from "./ledger.ts";
+import type { ChaosNode } from "./node.ts";
+import { Violation } from "./violation.ts";
+
+/** What is read from the disk after each round; what must hold at every instant is the onlooker's. */
+
+/** What the daemons themselves have noted. */
+export function checkMarks(nodes: readonly ChaosNode[]): void {
+  for (const { id, events } of nodes) {
+    for (const event of events.all()) {
+      const who = `${event.pid} (${event.version}) of ${id}`;
+      if (event.event === "not-alone") throw new Violation("one-daemon", `${who} met another daemon when it started`);
+      if (event.event === "forbidden") throw new Violation("verified", `${who} was executed`);
+      if (event.event === "interrupted" && event.count > 1) {
+        throw new Violation("conduct", `${who} was asked to stop ${event.count} times`);
+      }
+    }
+  }
+}
+
+/** Documents that were found to be torn are kept under such a name: nothing here should ever tear one. */
+const SET_ASIDE = /\.(corrupt|unverified)-/;
+
+export function checkNothingSetAside(homeDirectory: string): void {
+  const found = pathsBelow(homeDirectory).filter((path) => SET_ASIDE.test(basename(path)));
+  if (found.length > 0) throw new Violation("documents", `torn documents were set aside: ${found.join(", ")}`);
+}
+
+/** Whatever was taken is pending, or done; and what was refused has a reason. */
+export function checkLedger(shared: SharedPlaces, nodes: readonly ChaosNode[], ledger: Ledger): void {
+  // In this order: between the two an upgrade may go from the plan to the history, and never the other way.
+  const plan = readPlan(shared);
+  const performed = readHistory(shared);
+  ledger.note(plan, performed);
+  const there = new Set([plan.current.name, ...plan.queuedUp.map(({ name }) => name), ...performed]);
+  for (const node of nodes) {
+    for (const [name, reason] of Object.entries(readStatus(node.places).refused)) {
+      const entry = ledger.get(name);
+      if (entry !== undefined && reason !== "") entry.refused = reason;
+    }
+  }
+  for (const { name, taken, kind, refused } of ledger.all()) {
+    if (taken && !there.has(name) && refused === null) throw new Violation("once-each", `${name} is lost`);
+    if (kind !== "good" && performed.includes(name)) throw new Violation("verified", `${name} (${kind}) was performed`);
+  }
+}
+
+/** What waits although it is due has a reason that can be read. */
+export function checkReasons(shared: SharedPlaces, nodes: readonly ChaosNode[]): void {
+  for (const { name } of readPlan(shared).queuedUp) {
+    const reasons = nodes.map(({ places }) => readStatus(places).upgrades[name]?.reason).filter((reason) => reason);
+    if (reasons.length === 0) throw new Violation("once-each", `${name} waits, and no upgrade-status.json says why`);
+  }
+}
+
+/** Each home was saved before it moved, and each upgrade that was performed moved one. */
+export function checkBackups(shared: SharedPlaces, backups: readonly Backups[], ledger: Ledger): void {
+  const names = new Map(ledger.all().map(({ name, version }) => [version, name]));
+  const performed = readHistory(shared);
+  for (const ofHome of backups) ofHome.check((version) => names.get(version) ?? "genesis");
+  for (const name of performed) {
+    if (!backups.some((ofHome) => ofHome.has(name)))
+      throw new Violation("backups", `there is none from before ${name}`);
+  }
+}
+
+/** Of interrupted writes and of locks: none may be left by a run that started and ended as it should. */
+const LEFTOVER = /^\..*\.tmp-\d+-\d+-\d+$|\.lock$|^journal\.json$|^daemon\.json$/;
+
+export function checkNothingLeft(homeDirectory: string): void {
+  const left = pathsBelow(homeDirectory).filter((path) => LEFTOVER.test(basename(path)));
+  if (left.length > 0) throw new Violation("tidy", `left behind: ${left.join(", ")}`);
+}

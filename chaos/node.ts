@@ -1,0 +1,147 @@
+import { journalState, type NodePlaces } from "./disk.ts";
+import { EventLog } from "./event-log.ts";
+import { NymvisorRun, type RunEnding } from "./nymvisor-run.ts";
+import { processesWith, signalProcess } from "./processes.ts";
+import type { Random } from "./random.ts";
+import { recoveryTime } from "./recovery-time.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { Violation } from "./violation.ts";
+
+/** More than the daemons' grace period, and what nymvisor adds to it; a busy machine included. */
+const STOP_LIMIT_MS = 20_000;
+
+/** One home with its daemon, and the nymvisor that runs it; which is started again whenever it ends, as systemd would. */
+export class ChaosNode {
+  run: NymvisorRun | undefined;
+  readonly events: EventLog;
+  /** Since when nothing has been done that explains a slow start. */
+  private quietSince = 0;
+  private wanted = false;
+  private crashed = false;
+  private restart: ReturnType<typeof setTimeout> | undefined;
+  private readonly lineListeners = new Set<(line: string) => void>();
+  private readonly unmeasured: NymvisorRun[] = [];
+
+  constructor(
+    readonly id: string,
+    readonly places: NodePlaces,
+    /** Variables of this node's own. */
+    private readonly variables: Readonly<Record<string, string>>,
+    eventPath: string,
+    private readonly around: Surroundings,
+    private readonly random: Random,
+  ) {
+    this.events = new EventLog(eventPath, places.home);
+  }
+
+  /** Of whatever is started for this node. */
+  get env(): Record<string, string> {
+    return { ...this.around.env, ...this.variables };
+  }
+
+  get isWanted(): boolean {
+    return this.wanted;
+  }
+
+  /** Starts `nymvisor run`, and keeps it running until `stop`. */
+  start(): void {
+    this.wanted = true;
+    // One that is about to end is followed by the next when it has.
+    const ending = this.run !== undefined && this.run.ending === undefined;
+    if (!ending && this.restart === undefined) this.begin();
+  }
+
+  /** Calls for each line of its log, whichever run writes it. @returns what ends that. */
+  onLine(listener: (line: string) => void): () => void {
+    this.lineListeners.add(listener);
+    return () => this.lineListeners.delete(listener);
+  }
+
+  /** SIGKILL to nymvisor. @returns whether one ran. */
+  killRun(): boolean {
+    const { run } = this;
+    if (!run?.signal("SIGKILL", "it was killed")) return false;
+    const state = journalState(this.places);
+    const { killsByJournal } = this.around.tally;
+    killsByJournal[state] = (killsByJournal[state] ?? 0) + 1;
+    this.around.timeline.note(this.id, `nymvisor ${run.pid} killed; the journal says ${state}`);
+    return true;
+  }
+
+  /** SIGKILL to the daemon. @returns whether one ran. */
+  killDaemon(): boolean {
+    const daemon = this.events.livingDaemon();
+    if (daemon === undefined) return false;
+    if (!this.around.restartOnFailure) this.run?.reasonsToEnd.push("its daemon was killed");
+    const killed = signalProcess(daemon, "SIGKILL");
+    if (killed) this.around.timeline.note(this.id, `daemon ${daemon.pid} (${daemon.version}) killed`);
+    return killed;
+  }
+
+  /** What is done now explains why a daemon is not there at once. */
+  disturb(): void {
+    this.quietSince = performance.now();
+  }
+
+  /** Ends it as an operator would. @throws {Violation} if it does not, or leaves a daemon. */
+  async stop(): Promise<void> {
+    this.wanted = false;
+    clearTimeout(this.restart);
+    this.restart = undefined;
+    const { run } = this;
+    if (run?.isRunning) {
+      const listened = run.listens;
+      run.signal("SIGTERM", "it was asked to stop");
+      const ending = await Promise.race([run.exited, Bun.sleep(STOP_LIMIT_MS)]);
+      if (ending === undefined) throw new Violation("conduct", `run ${run.pid} did not end within ${STOP_LIMIT_MS} ms`);
+      if (listened && ending.status !== 0) {
+        throw new Violation(
+          "conduct",
+          `run ${run.pid} was asked to stop and ended with ${ending.signal ?? ending.status}`,
+        );
+      }
+    }
+    this.measure();
+    const left = processesWith("NYMVISOR_DAEMON_HOME", this.places.home);
+    if (left.length > 0) {
+      throw new Violation("tidy", `${left.map(({ pid }) => pid).join(", ")} still run on ${this.places.home}`);
+    }
+  }
+
+  /** Adds up how long it took until a daemon ran again, for each start after a kill that nothing has come between. */
+  measure(): void {
+    for (const run of this.unmeasured.splice(0)) {
+      if (run.startedAt <= this.quietSince || this.around.box.wasFullSince(run.startedAt)) continue;
+      const milliseconds = recoveryTime(run, this.events.all());
+      if (milliseconds !== undefined) this.around.tally.recoveries.push(milliseconds);
+    }
+  }
+
+  private begin(): void {
+    this.restart = undefined;
+    const run = new NymvisorRun([this.around.nymvisor, "run", "run"], this.env, this.id, this.around.timeline);
+    this.run = run;
+    this.around.tally.runs += 1;
+    run.onLine((line) => {
+      for (const listener of this.lineListeners) listener(line);
+    });
+    if (this.crashed) this.unmeasured.push(run);
+    this.crashed = false;
+    void run.exited.then((ending) => this.ended(run, ending));
+  }
+
+  private ended(run: NymvisorRun, ending: RunEnding): void {
+    this.crashed = ending.signal === "SIGKILL";
+    if (!this.wanted) return;
+    if (run.reasonsToEnd.length === 0) {
+      if (!this.around.box.wasFullSince(run.startedAt)) {
+        this.around.fail(
+          new Violation("conduct", `run ${run.pid} of ${this.id} ended by itself: ${ending.signal ?? ending.status}`),
+        );
+        return;
+      }
+      this.around.tally.runsEndedByFullDisk += 1;
+    }
+    this.restart = setTimeout(() => this.begin(), this.random.between(0, 60));
+  }
+}

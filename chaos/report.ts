@@ -1,0 +1,91 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { median } from "../bench/process-figures.ts";
+import type { Tally } from "./tally.ts";
+import { INVARIANTS, type Violation } from "./violation.ts";
+
+export interface Outcome {
+  seed: string;
+  seconds: number;
+  tally: Tally;
+  /** What was left out, and why. */
+  skipped: readonly string[];
+  violation: { world: number; round: number; violation: Violation } | null;
+}
+
+/** Within it the daemon is to run again. */
+const RECOVERY_GOAL_MS = 1_000;
+
+export function render({ seed, seconds, tally, skipped, violation }: Outcome): string {
+  const { recoveries } = tally;
+  const phases = Object.entries(tally.killsByJournal).toSorted(([, a], [, b]) => b - a);
+  const late = recoveries.filter((milliseconds) => milliseconds > RECOVERY_GOAL_MS).length;
+  const rows: [string, string | number][] = [
+    ["rounds", `${tally.rounds} in ${seconds.toFixed(0)} s (${(tally.rounds / seconds).toFixed(1)} a second)`],
+    ["worlds", `${tally.worlds}, ${tally.worldsWithSeveralNodes} of them with 2 or 3 nodes`],
+    ["runs of nymvisor", tally.runs],
+    ["SIGKILL: nymvisor, daemon, both", [tally.killsOfNymvisor, tally.killsOfDaemons, tally.killsOfBoth].join(", ")],
+    ["the journal at the kills", phases.map(([state, count]) => `${state} ${count}`).join(", ")],
+    ["SIGKILL: add-upgrade", tally.killsOfAddUpgrade],
+    ["SIGSTOP: nymvisor, daemon", [tally.stopsOfNymvisor, tally.stopsOfDaemons].join(", ")],
+    ["asked to stop in between", tally.politeStops],
+    ["second runs refused", tally.secondRunsRefused],
+    ["full disks", `${tally.fullDisks}; runs that ended of it: ${tally.runsEndedByFullDisk}`],
+    ["releases, added by hand", [tally.releases, tally.addedByHand].join(", ")],
+    ["mishaps of the server", tally.serverMishaps],
+    ["upgrades performed", tally.upgrades],
+    ["backups read; moves of a home that they cover", [tally.backups, tally.moves].join("; ")],
+    ["looks of onlookers, executions of current", [tally.looks, tally.executions].join(", ")],
+    ["recoveries that were measured", `${recoveries.length}; over 1 s: ${late}`],
+    [
+      "from run to the daemon: median, worst",
+      `${milliseconds(median(recoveries))}, ${milliseconds(Math.max(...recoveries))}`,
+    ],
+    ["violations", violation === null ? 0 : 1],
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return [
+    `seed ${seed}`,
+    ...rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`),
+    ...skipped.map((what) => `SKIPPED: ${what}`),
+  ].join("\n");
+}
+
+function milliseconds(value: number): string {
+  return Number.isFinite(value) ? `${value.toFixed(0)} ms` : "none";
+}
+
+/** @returns the path of the file. */
+export function write({ seed, seconds, tally, skipped, violation }: Outcome, folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "chaos.json");
+  const { recoveries, ...counts } = tally;
+  const document = {
+    at: new Date().toISOString(),
+    seed,
+    seconds,
+    machine: { processor: cpus()[0]?.model, cores: cpus().length, memoryMib: Math.round(totalmem() / 2 ** 20) },
+    ...counts,
+    recoveries: {
+      count: recoveries.length,
+      medianMs: recoveries.length === 0 ? null : median(recoveries),
+      worstMs: recoveries.length === 0 ? null : Math.max(...recoveries),
+      overOneSecond: recoveries.filter((value) => value > RECOVERY_GOAL_MS).length,
+    },
+    skipped,
+    violations:
+      violation === null
+        ? []
+        : [
+            {
+              world: violation.world,
+              round: violation.round,
+              invariant: INVARIANTS[violation.violation.invariant],
+              found: violation.violation.what,
+            },
+          ],
+  };
+  writeFileSync(path, `${JSON.stringify(document, null, 2)}\n`);
+  return path;
+}

@@ -1,0 +1,60 @@
+/** What was done in all worlds, and what came of it. */
+export interface Tally {
+  rounds: number;
+  worlds: number;
+  worldsWithSeveralNodes: number;
+  killsOfNymvisor: number;
+  killsOfDaemons: number;
+  killsOfBoth: number;
+  killsOfAddUpgrade: number;
+  /** By what the journal said at the instant of the kill of a nymvisor. */
+  killsByJournal: Record<string, number>;
+  stopsOfNymvisor: number;
+  stopsOfDaemons: number;
+  politeStops: number;
+  secondRunsRefused: number;
+  fullDisks: number;
+  /** Runs that ended because the disk was full, to be started again. */
+  runsEndedByFullDisk: number;
+  releases: number;
+  addedByHand: number;
+  serverMishaps: number;
+  upgrades: number;
+  /** Moves of a home, each with a backup that was read. */
+  moves: number;
+  backups: number;
+  runs: number;
+  /** Milliseconds from the start of `run`, after a kill, to the daemon's; what it had to give an orphan left out. */
+  recoveries: number[];
+  looks: number;
+  executions: number;
+}
+
+export function newTally(): Tally {
+  return {
+    rounds: 0,
+    worlds: 0,
+    worldsWithSeveralNodes: 0,
+    killsOfNymvisor: 0,
+    killsOfDaemons: 0,
+    killsOfBoth: 0,
+    killsOfAddUpgrade: 0,
+    killsByJournal: {},
+    stopsOfNymvisor: 0,
+    stopsOfDaemons: 0,
+    politeStops: 0,
+    secondRunsRefused: 0,
+    fullDisks: 0,
+    runsEndedByFullDisk: 0,
+    releases: 0,
+    addedByHand: 0,
+    serverMishaps: 0,
+    upgrades: 0,
+    moves: 0,
+    backups: 0,
+    runs: 0,
+    recoveries: [],
+    looks: 0,
+    executions: 0,
+  };
+}

@@ -1,0 +1,148 @@
+import { join } from "node:path";
+import { sampleBuildInfo } from "../test/support/sample-daemon.ts";
+import { readHistory, readPlan, readStatus, type SharedPlaces } from "./disk.ts";
+import type { FlakyServer } from "./flaky-server.ts";
+import type { Announced, Ledger } from "./ledger.ts";
+import { DAEMON, daemonProgram, type MarkedDaemon, sha256, writeProgram } from "./marked-daemon.ts";
+import type { ChaosNode } from "./node.ts";
+import type { Random } from "./random.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { Violation } from "./violation.ts";
+
+/** Longer than a living holder of a lock is waited for. */
+const COMMAND_LIMIT_MS = 40_000;
+
+/** The two who write plans: releases that are announced, and an operator who adds binaries by hand. */
+export class Writers {
+  private releases = 0;
+  private latest: Announced | undefined;
+  /** What the latest release reads once it is mended; null when nothing is wrong with it. */
+  private mended: (() => void) | null = null;
+
+  constructor(
+    private readonly around: Surroundings,
+    private readonly shared: SharedPlaces,
+    private readonly nodes: readonly ChaosNode[],
+    private readonly server: FlakyServer,
+    private readonly ledger: Ledger,
+    /** Outside of the box: where an operator keeps binaries. */
+    private readonly folder: string,
+  ) {}
+
+  /** The first daemon, and what the server says of it. @returns its path. */
+  writeGenesis(): string {
+    const daemon = { version: "1.0.0" };
+    const path = join(this.folder, daemon.version, DAEMON);
+    const program = daemonProgram(daemon);
+    writeProgram(path, program);
+    this.ledger.allow(sha256(program), daemon.version);
+    return path;
+  }
+
+  /** Announces a release, or mends the last one; not before the last one has been noticed. */
+  announce(random: Random): void {
+    if (this.latest !== undefined && !this.isNoticed(this.latest)) return;
+    if (this.mended !== null && random.chance(0.5)) {
+      this.mended();
+      return;
+    }
+    const daemon = this.newDaemon(random);
+    const kind = random.weighted({ good: 84, "wrong-checksum": 10, contradicting: 6 });
+    const entry = this.ledger.add({ name: `release-${daemon.version}`, version: daemon.version, by: "release", kind });
+    this.latest = entry;
+    const due = new Date(Date.now() + random.pick([-3_600_000, 0, 0, random.between(0, 300)]));
+    const say = (program: string, url: string) => {
+      this.server.announce({
+        manual: false,
+        name: entry.name,
+        notes: "",
+        publishDate: null,
+        version: entry.version,
+        platforms: { any: { checksum: sha256(program), checksumAlgorithm: "sha256", url } },
+        upgradeTime: due.toISOString(),
+        binaryDetails: random.chance(0.3) ? sampleBuildInfo({ name: DAEMON, version: entry.version }) : null,
+      });
+    };
+    const publish = (program: string) => this.server.publish(new TextEncoder().encode(program));
+    const good = daemonProgram(daemon);
+    const sayGood = () => {
+      entry.kind = "good";
+      this.mended = null;
+      this.ledger.allow(sha256(good), daemon.version);
+      say(good, publish(good));
+      this.around.timeline.note("releases", `${entry.name} is mended`);
+    };
+    this.around.tally.releases += 1;
+    this.around.timeline.note("releases", `${entry.name} (${kind}), due ${due.toISOString()}`);
+    if (kind === "good") {
+      sayGood();
+    } else if (kind === "wrong-checksum") {
+      say(good, publish(daemonProgram({ ...daemon, forbidden: true })));
+      this.mended = sayGood;
+    } else {
+      const other = daemonProgram({ ...daemon, version: `${daemon.version}-other` });
+      say(other, publish(other));
+      this.mended = sayGood;
+    }
+  }
+
+  /** Adds a binary by hand, sometimes with a hand that is taken away in the middle of it. */
+  async add(random: Random): Promise<void> {
+    const daemon = this.newDaemon(random);
+    const path = join(this.folder, daemon.version, DAEMON);
+    const program = daemonProgram(daemon);
+    writeProgram(path, program);
+    this.ledger.allow(sha256(program), daemon.version);
+    const name = `by-hand-${daemon.version}`;
+    const entry = this.ledger.add({ name, version: daemon.version, by: "hand", kind: "good" });
+    const when = random.chance(0.6) ? ["--now"] : ["--upgrade-delay", `${random.whole(1, 300)}ms`];
+    const began = performance.now();
+    const child = Bun.spawn([this.around.nymvisor, "add-upgrade", "--upgrade-name", name, ...when, path], {
+      env: random.pick(this.nodes).env,
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    this.around.timeline.note("operator", `adds ${name} ${when.join(" ")} (pid ${child.pid})`);
+    const doomed = random.chance(0.2);
+    const end = setTimeout(() => child.kill("SIGKILL"), doomed ? random.between(5, 70) : COMMAND_LIMIT_MS);
+    const [said] = await Promise.all([child.stderr.text(), child.exited]);
+    clearTimeout(end);
+    const ending = child.signalCode ?? child.exitCode;
+    this.around.timeline.note("operator", `${name}: ${ending} ${said.trim()}`);
+    if (ending === 0) {
+      entry.taken = true;
+      this.around.tally.addedByHand += 1;
+      this.requireThere(entry);
+    } else if (ending === "SIGKILL" && doomed) {
+      this.around.tally.killsOfAddUpgrade += 1;
+    } else if (!this.around.box.wasFullSince(began)) {
+      throw new Violation("conduct", `add-upgrade of ${name} ended with ${ending} and said: ${said.trim()}`);
+    }
+  }
+
+  private requireThere({ name }: Announced): void {
+    const plan = readPlan(this.shared);
+    const names = [plan.current, ...plan.queuedUp].map((entry) => entry.name);
+    if (names.includes(name) || readHistory(this.shared).includes(name)) return;
+    throw new Violation(
+      "once-each",
+      `add-upgrade has ended well, and ${name} is neither in the plan nor in the history`,
+    );
+  }
+
+  private isNoticed(entry: Announced): boolean {
+    return entry.taken || this.nodes.some((node) => entry.name in readStatus(node.places).refused);
+  }
+
+  /** Versions rise in the order in which they are made, whoever makes them. */
+  private newDaemon(random: Random): MarkedDaemon {
+    this.releases += 1;
+    return {
+      version: `1.${this.releases}.0`,
+      stopDelay: random.chance(0.25) ? Number(random.between(0.005, 0.08).toFixed(3)) : 0,
+      ignoresInterrupt: random.chance(0.01),
+      padding: random.hex(random.pick([10, 3_000, 40_000, 150_000])),
+    };
+  }
+}

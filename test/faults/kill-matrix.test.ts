@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ReleaseServer, startReleaseServer } from "../support/release-server.ts";
+import { faultExecutable } from "./support/fault-executable.ts";
+import { Matrix, type Road } from "./support/road.ts";
+import type { World } from "./support/world.ts";
+
+/**
+ * Every effect of an upgrade, on each of its roads, is where the machine loses its power, or where the disk says no.
+ * Afterwards the released executable is started, as a service manager does; nobody mends anything.
+ *
+ * `NYMVISOR_FAULT_MATRIX=all` tries each point in all four ways, also where two of them leave the same.
+ */
+const ALL = process.env.NYMVISOR_FAULT_MATRIX === "all";
+const LIMIT = ALL ? 3_600_000 : 300_000;
+
+let folder: string;
+let server: ReleaseServer;
+let worlds: Matrix;
+/** A node of 1.0.0. */
+let taken: World;
+const known = new Set<string>();
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "nymvisor-faults-"));
+  server = await startReleaseServer();
+  await faultExecutable();
+  worlds = new Matrix(server, mkdtempSync(join(folder, "templates-")), ALL, known);
+  taken = worlds.world();
+  await taken.takeIn("n1");
+});
+
+afterAll(() => {
+  server.close();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+async function tryOut(road: Road, least: number): Promise<void> {
+  const began = performance.now();
+  const matrix = new Matrix(server, mkdtempSync(join(folder, "road-")), ALL, known);
+  await matrix.go(road);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  console.log(`${road.name}: ${matrix.points} points, ${matrix.runs} runs, ${matrix.missed} missed, ${seconds} s`);
+  expect(matrix.problems).toEqual([]);
+  expect(matrix.points).toBeGreaterThanOrEqual(least);
+  expect(matrix.missed).toBeLessThanOrEqual(matrix.points / 50);
+}
+
+const RUN = { words: ["run", "run"], version: "1.1.0", nodes: ["n1"] } as const;
+
+/** A node that was killed at its first effect of this name. */
+async function killedAt(effect: string, action: "kill-before" | "kill-after"): Promise<World> {
+  const world = worlds.world(taken);
+  world.announce("1.1.0");
+  const running = await world.start(RUN.words, { fault: { action, effect, occurrence: 1 } });
+  expect(await running.ended()).toMatchObject({ signal: "SIGKILL" });
+  for (const { pid } of world.daemons()) process.kill(pid, "SIGKILL");
+  return world;
+}
+
+describe("the node runs again, the upgrade is done once, and nothing is left, wherever there is a fault in", () => {
+  test(
+    "an upgrade that is announced and downloaded: from the start of run to its end",
+    () => tryOut({ ...RUN, name: "download", template: taken, announced: true }, 200),
+    LIMIT,
+  );
+
+  test(
+    "an upgrade that add-upgrade has queued",
+    async () => {
+      const template = worlds.world(taken);
+      await template.succeed(["add-upgrade", "--upgrade-name", "1.1.0", "--now", template.binary("1.1.0")]);
+      await tryOut({ ...RUN, name: "queued", template, announced: false }, 1);
+    },
+    LIMIT,
+  );
+
+  test(
+    "add-upgrade itself, once it is typed again",
+    async () => {
+      const words = ["add-upgrade", "--upgrade-name", "1.1.0", "--now", taken.at("binaries/1.1.0/nym-node")];
+      taken.binary("1.1.0");
+      const again = (world: World) => world.succeed([...words, "--force"]);
+      await tryOut(
+        { ...RUN, name: "add-upgrade", template: taken, announced: false, words, again, isCommand: true },
+        20,
+      );
+    },
+    LIMIT,
+  );
+
+  test(
+    "init, once it is typed again",
+    async () => {
+      const template = worlds.world();
+      template.prepare("n1");
+      const words = ["init", "--id", "n1", template.binary("1.0.0")];
+      const again = (world: World) => world.succeed(words);
+      const road = { name: "init", template, words, version: "genesis", nodes: ["n1"], announced: false } as const;
+      await tryOut({ ...road, again, isCommand: true }, 40);
+    },
+    LIMIT,
+  );
+
+  test(
+    "an upgrade that another node of the box has made, and this one follows",
+    async () => {
+      const template = worlds.world(taken);
+      await template.takeIn("n2");
+      template.announce("1.1.0");
+      const leader = await template.start(["run", "run"], { node: "n2" });
+      await template.waitUntilRuns("1.1.0", leader, "n2");
+      await leader.stop();
+      await tryOut({ ...RUN, name: "forward", template, announced: false }, 1);
+    },
+    LIMIT,
+  );
+
+  test(
+    "the recovery of an upgrade that was interrupted after the switch",
+    async () => {
+      const template = await killedAt("^rename .*/current$", "kill-after");
+      await tryOut({ ...RUN, name: "finish", template, announced: false }, 1);
+    },
+    LIMIT,
+  );
+
+  test(
+    "the recovery of an upgrade that was interrupted in its backup",
+    async () => {
+      const template = await killedAt("^fsync .*\\.tar\\.gz\\.tmp$", "kill-before");
+      await tryOut({ ...RUN, name: "undo", template, announced: false }, 1);
+    },
+    LIMIT,
+  );
+});

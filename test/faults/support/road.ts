@@ -1,0 +1,157 @@
+import type { ReleaseServer } from "../../support/release-server.ts";
+import { type Case, casesOf, faultOf, nameOf, type Point, pointsOf } from "./points.ts";
+import { type NodeName, type Running, World } from "./world.ts";
+
+/** A way through nymvisor, all of whose points are tried. */
+export interface Road {
+  name: string;
+  /** What each try begins from. */
+  template: World;
+  /** What is typed for the process that goes wrong. */
+  words: readonly string[];
+  /** The build that the node runs in the end, with all that belongs to it: `genesis`, or a version. */
+  version: string;
+  /** The version is announced until it is known to be in the plan. */
+  announced: boolean;
+  /** Nodes that have come to that version in the end. */
+  nodes: readonly NodeName[];
+  /** The process is to end by itself. */
+  isCommand?: boolean;
+  /** What a person types again, where the process was a command. */
+  again?: (world: World) => Promise<void>;
+}
+
+/** How long a run has to do nothing to have nothing more to do. */
+const QUIET_MS = 80;
+const LOOK_MS = 8;
+const WITHIN_MS = 30_000;
+
+/** More than two processes of the machine at once. */
+const WORLDS_AT_ONCE = 6;
+
+/** A point may be missed where two threads of a run came in another order than when it was recorded. */
+const TRIES = 4;
+
+export class Matrix {
+  readonly problems: string[] = [];
+  points = 0;
+  runs = 0;
+  missed = 0;
+  #worlds = 0;
+
+  constructor(
+    private readonly server: ReleaseServer,
+    private readonly folder: string,
+    private readonly all: boolean,
+    /** Points that other roads have shown already. */
+    private readonly known: Set<string>,
+  ) {}
+
+  world(template?: World): World {
+    this.#worlds += 1;
+    return new World(`w${this.#worlds}`, this.server, this.folder, template);
+  }
+
+  async go(road: Road): Promise<void> {
+    const fresh = (await this.record(road)).filter((point) => {
+      const key = `${point.effect} #${point.occurrence}`;
+      if (this.known.has(key)) return false;
+      this.known.add(key);
+      return true;
+    });
+    this.points += fresh.length;
+    const cases = casesOf(fresh, this.all);
+    const workers = Array.from({ length: WORLDS_AT_ONCE }, async () => {
+      for (let next = cases.shift(); next !== undefined; next = cases.shift()) await this.tryOut(road, next);
+    });
+    await Promise.all(workers);
+  }
+
+  /** What the road does when nothing goes wrong. */
+  private async record(road: Road): Promise<Point[]> {
+    using world = this.world(road.template);
+    if (road.announced) world.announce(road.version);
+    const running = await world.start(road.words, {}, true);
+    await this.drive(world, road, running);
+    return pointsOf(world.effects());
+  }
+
+  private async tryOut(road: Road, one: Case): Promise<void> {
+    for (let left = TRIES; left > 0; left -= 1) {
+      const { met, problems } = await this.tryOnce(road, one);
+      for (const problem of problems) this.problems.push(`${road.name}: ${nameOf(one)}: ${problem}`);
+      if (met || problems.length > 0) return;
+    }
+    this.missed += 1;
+  }
+
+  private async tryOnce(road: Road, one: Case): Promise<{ met: boolean; problems: string[] }> {
+    this.runs += 1;
+    using world = this.world(road.template);
+    const problems: string[] = [];
+    try {
+      if (road.announced) world.announce(road.version);
+      const running = await world.start(road.words, { fault: faultOf(one) });
+      await this.drive(world, road, running, problems);
+      if (road.version !== "genesis") problems.push(...world.tornThings(road.nodes));
+      if (world.faults() === 0) return { met: false, problems };
+      await this.recover(world, road);
+      problems.push(...world.leftovers(road.version, road.nodes));
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+    return { met: true, problems };
+  }
+
+  /** Waits until the process has died, or has nothing more to do; then stops it. */
+  private async drive(world: World, road: Road, running: Running, problems?: string[]): Promise<void> {
+    const deadline = performance.now() + WITHIN_MS;
+    let quietSince = performance.now();
+    let seen = -1;
+    while (!running.hasEnded) {
+      if (performance.now() > deadline) throw new Error(`it goes on and on; its log:\n${running.stderr}`);
+      const size = world.effects().length;
+      if (size !== seen) quietSince = performance.now();
+      seen = size;
+      const settled = world.faults() > 0 || (!road.isCommand && world.runs(road.version));
+      if (settled && performance.now() - quietSince > QUIET_MS) break;
+      await Promise.race([running.exited, Bun.sleep(LOOK_MS)]);
+    }
+    if (road.isCommand) {
+      await running.ended();
+      return;
+    }
+    if (running.hasEnded) {
+      const { status, signal, stderr } = await running.ended();
+      // Where nothing ran yet a service manager starts it again; a node that runs is not given up.
+      if (signal === null && world.events().length > 0 && !road.isCommand)
+        problems?.push(`it ended with ${status}:\n${stderr}`);
+      return;
+    }
+    const daemons = world.daemons().length;
+    if (daemons !== 1) problems?.push(`${daemons} daemons run when it has settled; its log:\n${running.stderr}`);
+    problems?.push(...repeatedLines(running.stderr));
+    await running.stop();
+  }
+
+  /** With the release executable: what a service manager does, or the person who typed the command. */
+  private async recover(world: World, road: Road): Promise<void> {
+    if (world.knows(road.version)) world.silence();
+    else await road.again?.(world);
+    for (const node of road.nodes) {
+      const running = await world.start(["run", "run"], { node });
+      await world.waitUntilRuns(road.version, running, node);
+      const { status, stderr } = await running.stop();
+      if (status !== 0) throw new Error(`the run after it ended with ${status}:\n${stderr}`);
+    }
+  }
+}
+
+/** Lines of a log that say the same a second time. */
+function repeatedLines(log: string): string[] {
+  const lines = log.split("\n").map((line) => line.replace(/^\S+ /, ""));
+  const warnings = lines.filter((line) => /^(WARN|ERROR)/.test(line));
+  return [...new Set(warnings.filter((line, index) => warnings.indexOf(line) !== index))].map(
+    (line) => `it was said twice: ${line}`,
+  );
+}
