@@ -128,12 +128,7 @@ export class Assailant {
   private async runTwice(node: ChaosNode): Promise<void> {
     const { run } = node;
     if (!run?.isRunning || !run.listens) return;
-    const second = Bun.spawn([this.around.nymvisor, "run", "run"], {
-      env: node.env,
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "pipe",
-    });
+    const second = node.startRival();
     const late = setTimeout(() => second.kill("SIGKILL"), SECOND_RUN_LIMIT_MS);
     const [said, status] = await Promise.all([second.stderr.text(), second.exited]);
     clearTimeout(late);

@@ -48,14 +48,6 @@ export function checkLedger(shared: SharedPlaces, nodes: readonly ChaosNode[], l
   }
 }
 
-/** What waits although it is due has a reason that can be read. */
-export function checkReasons(shared: SharedPlaces, nodes: readonly ChaosNode[]): void {
-  for (const { name } of readPlan(shared).queuedUp) {
-    const reasons = nodes.map(({ places }) => readStatus(places).upgrades[name]?.reason).filter((reason) => reason);
-    if (reasons.length === 0) throw new Violation("once-each", `${name} waits, and no upgrade-status.json says why`);
-  }
-}
-
 /** Each home was saved before it moved, and each upgrade that was performed moved one. */
 export function checkBackups(shared: SharedPlaces, backups: readonly Backups[], ledger: Ledger): void {
   const names = new Map(ledger.all().map(({ name, version }) => [version, name]));

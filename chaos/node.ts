@@ -21,6 +21,7 @@ export class ChaosNode {
   private restart: ReturnType<typeof setTimeout> | undefined;
   private readonly lineListeners = new Set<(line: string) => void>();
   private readonly unmeasured: NymvisorRun[] = [];
+  private readonly rivals = new Set<Bun.Subprocess>();
 
   constructor(
     readonly id: string,
@@ -78,6 +79,19 @@ export class ChaosNode {
     return killed;
   }
 
+  /** Starts another `run` beside the one that runs. It is killed as soon as that one ends, lest it take its place. */
+  startRival(): Bun.Subprocess<"ignore", "ignore", "pipe"> {
+    const rival = Bun.spawn([this.around.nymvisor, "run", "run"], {
+      env: this.env,
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    this.rivals.add(rival);
+    void rival.exited.then(() => this.rivals.delete(rival));
+    return rival;
+  }
+
   /** What is done now explains why a daemon is not there at once. */
   disturb(): void {
     this.quietSince = performance.now();
@@ -130,9 +144,12 @@ export class ChaosNode {
     void run.exited.then((ending) => this.ended(run, ending));
   }
 
-  private ended(run: NymvisorRun, ending: RunEnding): void {
+  private async ended(run: NymvisorRun, ending: RunEnding): Promise<void> {
     this.crashed = ending.signal === "SIGKILL";
-    if (!this.wanted) return;
+    const rivals = [...this.rivals];
+    for (const rival of rivals) rival.kill("SIGKILL");
+    await Promise.all(rivals.map(({ exited }) => exited));
+    if (!this.wanted || this.run !== run) return;
     if (run.reasonsToEnd.length === 0) {
       if (!this.around.box.wasFullSince(run.startedAt)) {
         this.around.fail(

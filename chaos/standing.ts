@@ -12,9 +12,43 @@ import {
 import type { Ledger } from "./ledger.ts";
 import { sha256 } from "./marked-daemon.ts";
 import type { ChaosNode } from "./node.ts";
+import { Violation } from "./violation.ts";
+
+/** How long a world may take to come to rest once nothing is done to it any more. */
+const REST_LIMIT_MS = 40_000;
+const NUDGE_EVERY_MS = 200;
+const LOOK_EVERY_MS = 8;
+
+/**
+ * Waits until a daemon runs on every home that is wanted, no upgrade is under way, and all documents agree on what runs.
+ * @param patience how many milliseconds are waited besides for upgrades that nothing stands against; they may stay open then
+ * @throws {Violation} if it does not come to rest, or does not come to the end of the upgrades though there is no limit.
+ */
+export async function comeToRest(
+  shared: SharedPlaces,
+  nodes: readonly ChaosNode[],
+  ledger: Ledger,
+  patience = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const began = performance.now();
+  for (let nudged = began; ; ) {
+    const { restless, open } = lookAround(shared, nodes, ledger);
+    const now = performance.now();
+    if (restless === null && (open === null || now - began >= patience)) return;
+    if (now - began >= REST_LIMIT_MS) {
+      throw new Violation("recovery", `after ${Math.round(now - began)} ms: ${restless ?? open}`);
+    }
+    if (now - nudged >= NUDGE_EVERY_MS) {
+      // As an operator would who does not want to wait for the next try.
+      for (const { run } of nodes) if (run?.listens) run.signal("SIGHUP");
+      nudged = now;
+    }
+    await Bun.sleep(LOOK_EVERY_MS);
+  }
+}
 
 /** How a world stands, as far as it must come to rest. */
-export interface Standing {
+interface Standing {
   /** Why it has not come to rest; null once it has. */
   restless: string | null;
   /** What could still be done although it rests: upgrades that are due, nodes that are behind. */
@@ -22,7 +56,7 @@ export interface Standing {
 }
 
 /** Looks once; what changes meanwhile makes it restless. */
-export function lookAround(shared: SharedPlaces, nodes: readonly ChaosNode[], ledger: Ledger): Standing {
+function lookAround(shared: SharedPlaces, nodes: readonly ChaosNode[], ledger: Ledger): Standing {
   const current = readCurrent(shared);
   const plan = readPlan(shared);
   if (plan.current.name !== current)
@@ -44,7 +78,7 @@ export function lookAround(shared: SharedPlaces, nodes: readonly ChaosNode[], le
       return { restless: `${node.id}: its record says ${record.version}, and current is ${version}`, open: null };
     }
   }
-  const open = [...behind, ...dueOf(shared, nodes, ledger).map((name) => `${name} is due`)];
+  const open = [...behind, ...dueOf(shared, nodes, ledger)];
   if (readCurrent(shared) !== current) return { restless: "current has just moved", open: null };
   return { restless: null, open: open.length === 0 ? null : `current is ${current}: ${open.join(", ")}` };
 }
@@ -57,15 +91,15 @@ function restlessness({ run, events }: ChaosNode, journal: string): string | nul
   return journal === "none" ? null : `an upgrade is ${journal}`;
 }
 
-/** Upgrades of the plan that nothing stands against. */
+/** What is due: upgrades that nothing stands against, and others of which no `upgrade-status.json` says why they wait. */
 function dueOf(shared: SharedPlaces, nodes: readonly ChaosNode[], ledger: Ledger): string[] {
-  const refused = new Set(
-    nodes.flatMap(({ places }) =>
-      Object.entries(readStatus(places).upgrades).flatMap(([name, { state }]) => (state === "refused" ? [name] : [])),
-    ),
-  );
+  const said = nodes.map(({ places }) => readStatus(places).upgrades);
   return readPlan(shared)
     .queuedUp.filter(({ upgradeTime }) => Date.parse(upgradeTime) <= Date.now())
-    .map(({ name }) => name)
-    .filter((name) => ledger.get(name)?.kind === "good" && !refused.has(name));
+    .flatMap(({ name }) => {
+      const found = said.map((upgrades) => upgrades[name]);
+      if (found.some((status) => status?.state === "refused")) return [];
+      if (ledger.get(name)?.kind === "good") return [`${name} is due`];
+      return found.some((status) => status?.reason) ? [] : [`nothing says why ${name} waits`];
+    });
 }

@@ -42,6 +42,8 @@ export class Volume {
     this.now = now;
     this.capacity = capacity;
     this.root = this.newFolder(0o755, { uid: 0, gid: 0 });
+    // It has no name, and never goes.
+    this.root.links = 1;
     this.walk = new PathWalk(this.root);
   }
 
@@ -69,7 +71,7 @@ export class Volume {
     const free = this.#freeNumbers.length > 0 && this.#random.chance(0.5) ? this.#freeNumbers.pop() : undefined;
     if (free !== undefined) return free;
     this.#nextNumber += 1;
-    return this.#nextNumber;
+    return this.#nextNumber - 1;
   }
 
   #reclaim(inode: Inode): void {

@@ -3,6 +3,7 @@ import { type BuildInfo, buildInfoSchema } from "../model/build-info.ts";
 import { describeIssues } from "../model/documents.ts";
 import { errorCode, NymvisorError, reasonOf } from "../model/errors.ts";
 import { objectionToDaemonName, printable } from "../model/names.ts";
+import { systemClock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { explanation } from "../system/durable.ts";
 import { type ChildEnvironment, endGroup, spawnChild } from "./spawn.ts";
@@ -118,7 +119,8 @@ async function ask(
   const stopped = Promise.withResolvers<never>();
   // Whoever loses the race below must not surface as an unhandled rejection.
   stopped.promise.catch(() => {});
-  const timer = setTimeout(() => stopped.reject(notNym(path, `it did not answer within ${limit / 1000} s`)), limit);
+  const late = () => stopped.reject(notNym(path, `it did not answer within ${limit / 1000} s`));
+  const cancelLimit = systemClock.after(limit, late);
   const abort = () => stopped.reject(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
   // It may have come while the process was being started.
@@ -139,7 +141,7 @@ async function ask(
     // A descendant that has left the group may hold them open still.
     stdout.close();
     stderr.close();
-    clearTimeout(timer);
+    cancelLimit();
     signal?.removeEventListener("abort", abort);
     await endGroup(child);
     await child.exited;

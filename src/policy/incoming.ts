@@ -26,6 +26,8 @@ export function judgeAnnouncement(
   plan: Plan,
   /** The entry of that name in the plan was written or changed by a person. */
   ownedByPerson: boolean,
+  /** What the history holds. */
+  performed: readonly UpgradeInfo[] = [],
 ): IncomingDecision {
   const objection = objectionToUpgradeName(announced.name);
   if (objection !== undefined) return refuse(`it cannot be used as a name: ${objection}`);
@@ -40,6 +42,10 @@ export function judgeAnnouncement(
     return refuse(`its version is lower than ${running.build.build_version}, which runs`);
   }
   if (order === 0 && !isPatch(announced, running)) return { action: "nothing" };
+  // Upstream goes on announcing what a person has gone back from; doing it again would undo that.
+  if (performed.some((info) => sameRelease(info, announced))) {
+    return refuse(`it was performed already, and ${plan.current.name} was put in its place since`);
+  }
   const queued = plan.queuedUp.find(({ name }) => name === announced.name);
   if (queued === undefined) return { action: "queue", replaces: false };
   if (sameAnnouncement(queued, announced) || ownedByPerson) return { action: "nothing" };
@@ -59,6 +65,11 @@ function isPatch(announced: UpgradeInfo, running: Running): boolean {
 /** Whether two entries say the same, whatever the order of their keys. */
 export function sameAnnouncement(left: UpgradeInfo, right: UpgradeInfo): boolean {
   return canonical(left) === canonical(right);
+}
+
+/** As {@link sameAnnouncement}, whenever it is due: a person may move the time of what is queued. */
+export function sameRelease(left: UpgradeInfo, right: UpgradeInfo): boolean {
+  return sameAnnouncement({ ...left, upgradeTime: 0n }, { ...right, upgradeTime: 0n });
 }
 
 function canonical(value: unknown): string {

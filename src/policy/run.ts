@@ -56,9 +56,12 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
       tellUpgrade(state, now.monotonic, say);
       return { ...state, phase: { kind: "running", since: now.monotonic } };
     case "start-failed":
+      // Given up, because a stop was asked for meanwhile.
+      if (state.phase.kind === "stopping")
+        return end(state, 0, `it was asked to stop by ${state.phase.signal}`, effects);
+      if (state.phase.kind !== "starting") return state;
       tellUpgrade(state, null, say);
       say({ type: "daemon.start-failed", reason: input.reason });
-      if (state.phase.kind !== "starting") return end(state, 0, "it was asked to stop", effects);
       return afterFailure(state, 0n, 1, `the daemon could not be started: ${input.reason}`, now, effects, say);
     case "exited":
       return afterExit(state, input.exitCode, input.signal, now, effects, say);

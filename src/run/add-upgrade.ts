@@ -1,4 +1,5 @@
 import { inspectBinary } from "../daemon/inspect.ts";
+import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
 import { NymvisorError } from "../model/errors.ts";
@@ -26,8 +27,17 @@ import { openInstance, requireUpgradeData } from "./open-instance.ts";
 export async function addUpgrade(request: AddUpgradeRequest, environment: Environment): Promise<UpgradeInfo> {
   const { layout } = openInstance(environment);
   requireUpgradeData(layout);
-  const binary = findBinary(request.daemonBinary, environment);
-  const buildInfo = await inspectBinary(binary, { environment: daemonEnvironment(environment) });
+  return queueBinary(layout, findBinary(request.daemonBinary, environment), request, daemonEnvironment(environment));
+}
+
+/** {@link addUpgrade}, where instance and binary are found already. */
+export async function queueBinary(
+  layout: Layout,
+  binary: string,
+  request: AddUpgradeRequest,
+  environment: ChildEnvironment,
+): Promise<UpgradeInfo> {
+  const buildInfo = await inspectBinary(binary, { environment });
   if (buildInfo.binary_name !== layout.daemon) {
     throw new NymvisorError({
       what: `${binary} is a ${buildInfo.binary_name}`,

@@ -12,7 +12,7 @@ import type { Configuration } from "../model/settings.ts";
 import { systemClock } from "../system/clock.ts";
 import { readConfigFile, renderConfigFile } from "../system/config-file.ts";
 import { disk } from "../system/disk.ts";
-import { makeFolderDurably, replaceLinkDurably, writeFileDurably } from "../system/durable.ts";
+import { makeFolderDurably, replaceLinkDurably, sweepTemporaries, writeFileDurably } from "../system/durable.ts";
 import { daemonEnvironment, type Environment } from "../system/environment.ts";
 import { withLock } from "../system/lock.ts";
 import { buildInfoOf } from "../upgrade/build-information.ts";
@@ -62,6 +62,7 @@ export async function initialise(request: InitRequest, environment: Environment)
     copy?.discard();
   }
   makeFolderDurably(dirname(path));
+  sweepTemporaries(dirname(path));
   writeFileDurably(path, renderConfigFile(configuration), { mode: CONFIG_MODE });
   return configuration;
 }

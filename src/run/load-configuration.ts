@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { migrate } from "../model/config-migration.ts";
 import { type Resolved, resolveConfiguration } from "../model/configuration.ts";
 import { errorCode, NymvisorError } from "../model/errors.ts";
 import type { NymvisorEvent } from "../model/events.ts";
 import { settings } from "../model/settings.ts";
 import { type ConfigFile, readConfigFile, renderConfigFile } from "../system/config-file.ts";
-import { explanation, writeFileDurably } from "../system/durable.ts";
+import { explanation, sweepTemporaries, writeFileDurably } from "../system/durable.ts";
 import type { Environment } from "../system/environment.ts";
 import { chooseConfigFile, INIT } from "./choose-config-file.ts";
 
@@ -68,6 +69,7 @@ export function requireOurs({ path, tables }: ConfigFile): void {
 function replaceFile(file: ConfigFile, from: number, to: number, environment: Environment): NymvisorEvent {
   try {
     const { configuration } = resolve(file, {}, environment);
+    sweepTemporaries(dirname(file.path));
     const kept = keepOriginal(file, from);
     writeFileDurably(file.path, renderConfigFile(configuration), { mode: CONFIG_MODE });
     return { type: "config.migrated", path: file.path, from, to, kept };

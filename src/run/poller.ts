@@ -11,7 +11,7 @@ import { isOwnedByPerson, judgeAnnouncement, type Running } from "../policy/inco
 import type { Clock } from "../system/clock.ts";
 import { makeFolderDurably, setAside } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
-import { readUpgradeInfo, requirePlan, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
+import { readHistory, readUpgradeInfo, requirePlan, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { hashFile, readStaged } from "../upgrade/staged.ts";
 import type { Announcement, askSources } from "../upstream/sources.ts";
 
@@ -108,7 +108,9 @@ export class Poller {
     const queued = plan.queuedUp.find(({ name }) => name === info.name);
     const saved = queued === undefined ? undefined : readUpgradeInfo(buildLayout(layout, queued.name));
     const owned = queued !== undefined && isOwnedByPerson(queued, saved?.state === "found" ? saved.value : undefined);
-    const decision = judgeAnnouncement(info, { info: plan.current, ...running }, plan, owned);
+    const history = readHistory(layout);
+    const performed = history.state === "found" ? history.value.history.map((entry) => entry.info) : [];
+    const decision = judgeAnnouncement(info, { info: plan.current, ...running }, plan, owned, performed);
     if (decision.action !== "queue" || (queued === undefined && this.context.wasWithdrawn(info))) {
       return decision.action === "queue" ? ({ action: "nothing" } as const) : decision;
     }

@@ -76,7 +76,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
 }
 
 /** Held for as long as nymvisor runs: one for the home, which two daemons must not share, one for the instance. */
-function lockInstance(layout: Layout): Lock[] {
+export function lockInstance(layout: Layout): Lock[] {
   const locks: Lock[] = [];
   for (const [path, folder, what] of [
     [layout.homeLock, layout.homeNymvisor, `the daemon home ${layout.home}`],

@@ -10,6 +10,15 @@ export interface Services {
   checkBackupRoom: typeof checkBackupRoom;
   backUp: typeof backUp;
   watchPlan: typeof watchPlan;
+  /** Gives back what start, download and backup have used; a run then stands still for weeks. */
+  releaseMemory(): void;
 }
 
-export const services: Services = { askSources, download: downloadBinary, checkBackupRoom, backUp, watchPlan };
+export const services: Services = {
+  askSources,
+  download: downloadBinary,
+  checkBackupRoom,
+  backUp,
+  watchPlan,
+  releaseMemory: () => Bun.gc(true),
+};

@@ -43,8 +43,8 @@ export async function startBuild(context: StartContext, args: readonly string[])
   const home = await examine(context);
   const { layout, environment, emit } = context;
   let { buildInfo } = home;
-  let { name } = home.current;
-  let binary = `${layout.current}/bin/${layout.daemon}`;
+  // By its own path: `current` itself may be moved on, by another node that shares it, before the daemon is started.
+  let { name, binary } = home.current;
   if (home.agreement.state === "behind" && home.record !== undefined) {
     const before = buildLayout(layout, home.record.name);
     if (disk.existsSync(before.binary)) {

@@ -1,28 +1,24 @@
-import { z } from "zod";
 import { reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import type { Layout } from "../model/paths.ts";
 import type { Progress, RunState } from "../policy/run-state.ts";
-import { writeDocument } from "../system/documents.ts";
-import { makeFolderDurably } from "../system/durable.ts";
+import { makeFolderDurably, writeFileDurably } from "../system/durable.ts";
 
 /**
  * `upgrade-status.json`: how far each queued upgrade is, and why one waits or was refused, for an operator to read.
  * Nothing is ever decided by it.
  */
-const statusSchema = z.object({
-  upgrades: z.record(
-    z.string(),
-    z.object({
-      state: z.enum(["waiting", "staging", "staged", "failed", "refused"]),
-      reason: z.string().nullable(),
-      failures: z.number(),
-    }),
-  ),
-  refused: z.record(z.string(), z.string()),
-});
+interface Status {
+  upgrades: Record<string, UpgradeStatus>;
+  /** What was announced and never came into the plan, and why. */
+  refused: Record<string, string>;
+}
 
-type Status = z.infer<typeof statusSchema>;
+interface UpgradeStatus {
+  state: "waiting" | "staging" | "staged" | "failed" | "refused";
+  reason: string | null;
+  failures: number;
+}
 
 export class StatusFile {
   private written = "";
@@ -44,19 +40,19 @@ export class StatusFile {
   /** Writes the file if it would read differently. */
   update(state: RunState): void {
     this.last = state;
-    const upgrades = state.plan.queue.map(({ name, objection }) => {
-      const progress = state.progress.get(name);
-      return [
-        name,
-        objection === null ? describe(progress) : { state: "refused", reason: objection, failures: 0 },
-      ] as const;
-    });
-    const status = { upgrades: Object.fromEntries(upgrades), refused: Object.fromEntries(this.refusals) } as Status;
-    const text = JSON.stringify(status);
+    const { queue } = state.plan;
+    // Of a name that stands in the plan twice the entry that counts is told.
+    const upgrades = [
+      ...queue.filter(({ objection }) => objection !== null),
+      ...queue.filter(({ objection }) => objection === null),
+    ].map(({ name, objection }) => [name, describe(state.progress.get(name), objection)] as const);
+    // Not through a schema, which would lose an upgrade that is called `__proto__`.
+    const status: Status = { upgrades: Object.fromEntries(upgrades), refused: Object.fromEntries(this.refusals) };
+    const text = JSON.stringify(status, null, 2);
     if (text === this.written) return;
     try {
       makeFolderDurably(this.layout.instanceData);
-      writeDocument(statusSchema, this.layout.upgradeStatus, status);
+      writeFileDurably(this.layout.upgradeStatus, text);
       this.written = text;
       this.complained = false;
     } catch (error) {
@@ -66,7 +62,8 @@ export class StatusFile {
   }
 }
 
-function describe(progress: Progress | undefined): Status["upgrades"][string] {
+function describe(progress: Progress | undefined, objection: string | null): UpgradeStatus {
+  if (objection !== null) return { state: "refused", reason: objection, failures: 0 };
   if (progress === undefined) return { state: "waiting", reason: null, failures: 0 };
   const { staging, reason, stagingFailures, attempts } = progress;
   const states = { waiting: "waiting", running: "staging", staged: "staged", failed: "failed" } as const;

@@ -40,6 +40,9 @@ export interface SupervisorContext {
 /** How long the wall clock is trusted to run evenly: a due time is looked at again at least this often. */
 const WALL_CLOCK_LOOK_MS = 1_000;
 
+/** How long after a start of the daemon things have calmed down. */
+const REST_MS = 5_000;
+
 /**
  * Turns what happens into inputs of `policy/run.ts`, and what that decides into effects. It decides nothing itself.
  * Inputs are taken one after the other; effects are started and report back as inputs.
@@ -48,14 +51,19 @@ export class Supervisor {
   private state: RunState | undefined;
   private daemon: Daemon | undefined;
   private runs: BuildInfo | undefined;
+  /** The build that was started last; it is not that of `current` where the home could not be brought after it. */
+  private runsBuild: string | undefined;
   private plan: Plan | undefined;
   private readonly queue: RunInput[] = [];
   private draining = false;
   private cancelTimer: () => void = () => {};
+  private cancelRest: () => void = () => {};
   /** The moment of the last decision: what has fallen due since then is still to be decided. */
   private decidedAt: Moment | undefined;
   private readonly stagings = new Map<string, AbortController>();
   private upgrade: AbortController | undefined;
+  /** The last start: given up if it has not come to the daemon yet. */
+  private starting: AbortController | undefined;
   private turn: Lock | undefined;
   private recording = false;
   private stopRequested: string | undefined;
@@ -159,7 +167,7 @@ export class Supervisor {
     if (this.state !== undefined) this.status.update(this.state);
     const plan = this.plan;
     const noting = async () => {
-      if (plan !== undefined)
+      if (plan !== undefined && plan.current.name === this.runsBuild)
         await noteBuild(buildLayout(layout, plan.current.name), plan.current, this.requireRunning(), platform);
     };
     const about = "the note about the running binary";
@@ -177,6 +185,7 @@ export class Supervisor {
 
   private async finish(): Promise<void> {
     this.cancelTimer();
+    this.cancelRest();
     this.over.abort(new NymvisorError({ what: "nymvisor ends" }));
     this.upgrade?.abort(this.over.signal.reason);
     for (const staging of this.stagings.values()) staging.abort(this.over.signal.reason);
@@ -240,6 +249,7 @@ export class Supervisor {
         this.inBackground(this.start());
         break;
       case "stop-daemon":
+        this.starting?.abort(new NymvisorError({ what: `nymvisor was asked to stop by ${effect.why}` }));
         this.inBackground(this.stop(effect.why));
         break;
       case "stage":
@@ -265,10 +275,14 @@ export class Supervisor {
   }
 
   private async start(): Promise<void> {
+    const starting = new AbortController();
+    this.starting = starting;
+    const signal = AbortSignal.any([this.over.signal, starting.signal]);
     try {
-      const started = await startBuild({ ...this.context, signal: this.over.signal }, this.args);
+      const started = await startBuild({ ...this.context, signal }, this.args);
       this.daemon = started.daemon;
       this.runs = started.buildInfo;
+      this.runsBuild = started.name;
       this.inBackground(
         started.daemon.ended.then(({ exitCode, signal }) => this.onExit(started.daemon, exitCode, signal)),
       );
@@ -280,6 +294,8 @@ export class Supervisor {
         return;
       }
       this.take({ type: "started" });
+      this.cancelRest();
+      this.cancelRest = this.context.clock.after(REST_MS, () => this.context.services.releaseMemory());
     } catch (error) {
       this.take({ type: "start-failed", reason: adviceOf(error) });
     }

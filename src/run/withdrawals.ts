@@ -1,5 +1,5 @@
 import type { Plan, UpgradeInfo } from "../model/documents.ts";
-import { sameAnnouncement } from "../policy/incoming.ts";
+import { sameRelease } from "../policy/incoming.ts";
 
 /**
  * What was taken out of the plan while nymvisor watched. Upstream goes on announcing it, and asking again must not put
@@ -23,7 +23,6 @@ export class Withdrawals {
 
   includes(info: UpgradeInfo): boolean {
     const before = this.withdrawn.get(info.name);
-    // A person may have moved the time before taking the entry out; the release is the same one.
-    return before !== undefined && sameAnnouncement({ ...before, upgradeTime: 0n }, { ...info, upgradeTime: 0n });
+    return before !== undefined && sameRelease(before, info);
   }
 }

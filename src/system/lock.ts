@@ -81,6 +81,22 @@ function held(path: string, descriptor: number): Lock {
 const CLEARING_LOOKS = 200;
 const CLEARING_PAUSE_MS = 5;
 
+/**
+ * Removes a lock's file that nobody holds: a holder that was killed could not.
+ * @returns whether there was one; false too where it cannot be told, which whoever wants the lock is told then.
+ */
+export function sweepLock(path: string): boolean {
+  if (!disk.existsSync(path)) return false;
+  try {
+    const { lock } = tryLock(path, "removing what is left of it");
+    lock?.release();
+    return lock !== null;
+  } catch (error) {
+    if (error instanceof NymvisorError) return false;
+    throw error;
+  }
+}
+
 function openLockFile(path: string): number {
   for (let look = 1; ; look += 1) {
     try {

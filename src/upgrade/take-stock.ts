@@ -19,6 +19,8 @@ import { recoveryAction } from "../policy/recovery.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { replaceLinkDurably, setAside, sweepTemporaries } from "../system/durable.ts";
+import { sweepLock } from "../system/lock.ts";
+import { partialNames } from "../upstream/partial-file.ts";
 import { sweepUnfinishedBackups } from "./backup.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { readJournal, removeJournal } from "./journal.ts";
@@ -68,7 +70,12 @@ function sweep({ layout, emit }: StockContext): void {
     ...builds,
     ...builds.map((folder) => join(folder, "bin")),
   ];
-  const swept = [...folders.flatMap(sweepTemporaries), ...sweepUnfinishedBackups(layout.backups)];
+  const locks = [layout.turnLock, ...builds.map((folder) => partialNames(join(folder, "bin", layout.daemon)).lock)];
+  const swept = [
+    ...folders.flatMap(sweepTemporaries),
+    ...sweepUnfinishedBackups(layout.backups),
+    ...locks.filter(sweepLock),
+  ];
   for (const path of swept) emit({ type: "sweep.removed", path });
 }
 

@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import { waitFor } from "../support/wait.ts";
 import { nextYear, type PreparedNode, prepareNode } from "./support/prepared-node.ts";
+import { hasSmallDisks, mountSmallDisk } from "./support/small-disk.ts";
 import { contentsOf } from "./support/tree.ts";
 
 /** The archive that an upgrade to 1.1.0 made, and there is but one. */
@@ -155,39 +156,24 @@ describe("a backup that cannot be made keeps the node running on the old version
     archiveOf(node.backups);
   });
 
-  const canMount = process.getuid?.() === 0 && tryMount();
-  if (!canMount) console.warn("SKIPPED: a full disk is tried on a tmpfs of its own, which only root may mount");
-
-  test.skipIf(!canMount)("because there is no room; the node is never stopped for it", async () => {
+  test.skipIf(!hasSmallDisks)("because there is no room; the node is never stopped for it", async () => {
     await using node = await prepareNode();
     const small = node.home.at("small");
     mkdirSync(small);
-    await using _mounted = mount(small, "1m");
+    await using disk = await mountSmallDisk(small, 1 << 20);
     writeFileSync(join(node.daemonHome, "store.db"), crypto.getRandomValues(Buffer.alloc(60_000)));
     node.release("1.1.0");
-    await using run = await node.run(["run"], { variables: { DAEMON_BACKUP_DATA_DIRECTORY: small } });
+    const variables = { DAEMON_BACKUP_DATA_DIRECTORY: small };
+    await using run = await node.run(["run"], { variables, through: disk.through });
     expect(await run.waitForLog(/1\.1\.0 failed/)).toMatch(/no room for the backup/);
     await waitFor("the reason", () => /no room/.test(node.status().upgrades["1.1.0"]?.reason ?? ""));
     expect(node.events.of("signal")).toEqual([]);
     expect(node.running()).toHaveLength(1);
-    expect(Bun.spawnSync(["mount", "-o", "remount,size=200m", small]).exitCode).toBe(0);
+    const remount = ["mount", "-o", "remount,size=200m", small];
+    expect(Bun.spawnSync([...disk.through, ...remount]).exitCode).toBe(0);
     node.editPlan((plan) => plan);
     await run.waitForEvent("started", { version: "1.1.0" });
-    expect(statSync(archiveOf(small)).size).toBeGreaterThan(60_000);
+    expect(statSync(archiveOf(disk.seen(small))).size).toBeGreaterThan(60_000);
     await run.stop();
   });
 });
-
-function mount(folder: string, size: string): AsyncDisposable {
-  const { exitCode } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder]);
-  if (exitCode !== 0) throw new Error(`a tmpfs cannot be mounted at ${folder}`);
-  return {
-    // Lazily: whoever still has a file open there does not keep the folder from being removed.
-    [Symbol.asyncDispose]: async () => void Bun.spawnSync(["umount", "-l", folder]),
-  };
-}
-
-/** Root of a container may not mount. */
-function tryMount(): boolean {
-  return Bun.spawnSync(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).exitCode === 0;
-}

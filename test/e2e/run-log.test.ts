@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { testExecutable } from "../support/executable.ts";
 import { waitForEnd } from "../support/wait.ts";
 import { expectFailure } from "./support/expect.ts";
 import { nymvisor, type RunningNymvisor } from "./support/nymvisor.ts";
-import { type NodeOptions, nextYear, type PreparedNode, prepareNode } from "./support/prepared-node.ts";
+import { type NodeOptions, type PreparedNode, prepareNode } from "./support/prepared-node.ts";
 
 /** A node that starts, is upgraded, and ends by itself. */
 async function prepareStory(options: NodeOptions = {}): Promise<PreparedNode> {
@@ -41,15 +42,21 @@ describe("away from a terminal, the log", () => {
 
   test("has a line for each ten percents of a download, and of a backup", async () => {
     await using node = await prepareNode();
-    node.release("1.1.0", { padding: 1_000_000, serving: { bytesPerSecond: 4_000_000 }, due: nextYear() });
+    for (let index = 0; index < 20; index += 1) {
+      writeFileSync(join(node.daemonHome, `${index}.db`), Buffer.alloc(1 << 20, `page ${index} `));
+    }
+    node.release("1.1.0", { padding: 1_000_000, serving: { bytesPerSecond: 4_000_000 } });
     await using run = await node.run();
-    await run.waitForLog(/1\.1\.0 is staged/);
-    const percents = [...run.stderr.matchAll(/download of 1\.1\.0: (\d+) %/g)].map(([, percent]) => Number(percent));
-    expect(percents.length).toBeWithin(5, 11);
-    expect(percents.map((percent) => Math.floor(percent / 10))).toEqual(
-      [...new Set(percents.map((percent) => Math.floor(percent / 10)))].toSorted((a, b) => a - b),
-    );
-    expect(percents.at(-1)).toBe(100);
+    await run.waitForLog(/1\.1\.0 is done/);
+    for (const task of ["download", "backup"]) {
+      const lines = run.stderr.matchAll(new RegExp(`${task} of 1\\.1\\.0: (\\d+) %`, "g"));
+      const percents = [...lines].map(([, percent]) => Number(percent));
+      expect(percents.length).toBeWithin(5, 11);
+      const steps = new Set(percents.map((percent) => Math.floor(percent / 10)));
+      expect(steps.size).toBe(percents.length);
+      expect(percents).toEqual(percents.toSorted((a, b) => a - b));
+      expect(percents.at(-1)).toBe(100);
+    }
   });
 
   test("keeps what comes from outside on its line, and without what a terminal would obey", async () => {
@@ -107,12 +114,15 @@ describe("NYMVISOR_LOG", () => {
     ["warn", levels.slice(2)],
     ["error", levels.slice(3)],
   ])("%s lets through what is as severe", async (NYMVISOR_LOG, shown) => {
-    // Ends with an error, warns of what is refused, and says at level debug that there is nothing new.
-    const settings = { NYMVISOR_UPSTREAM_POLLING_RATE: "20ms" };
-    await using node = await prepareNode({ behaviour: { exitAfter: 400, exitCode: 3 }, settings });
+    await using node = await prepareNode({ settings: { NYMVISOR_UPSTREAM_POLLING_RATE: "20ms" } });
     await using run = await node.run(["run"], { variables: { NYMVISOR_LOG } });
+    const { pid } = await run.waitForEvent("started");
+    // Two polls, the first of which has had time to say that there is nothing new.
+    await node.server.nextRequest("/nym-node/upgrade-info.json");
+    await node.server.nextRequest("/nym-node/upgrade-info.json");
+    process.kill(pid, "SIGKILL");
     const { status, stderr } = await run.ended();
-    expect(status).toBe(3);
+    expect(status).toBe(137);
     const seen = new Set(ownLines(stderr).map((line) => line.split(" ")[1] ?? ""));
     expect([...seen].toSorted()).toEqual(shown.toSorted());
   });
@@ -153,9 +163,12 @@ describe("on a terminal, the log", () => {
     expect(output).not.toMatch(/\d{4}-\d\d-\d\dT\S+Z INFO/);
   });
 
-  test.each([{ NO_COLOR: "1" }, { TERM: "dumb" }])("has no colour where that is not wanted: %p", async (variables) => {
+  test.each([
+    ["NO_COLOR", "1"],
+    ["TERM", "dumb"],
+  ])("has no colour where that is not wanted: %s=%s", async (name, value) => {
     await using node = await prepareStory();
-    const { output } = await runOnTerminal(node, variables);
+    const { output } = await runOnTerminal(node, { [name]: value });
     expect(output).toContain("nymvisor: genesis 1.0.0 started");
     expect(output).not.toContain("\u001b[3");
   });

@@ -11,7 +11,7 @@ import type { World } from "./support/world.ts";
  * Every effect of an upgrade, on each of its roads, is where the machine loses its power, or where the disk says no.
  * Afterwards the released executable is started, as a service manager does; nobody mends anything.
  *
- * `NYMVISOR_FAULT_MATRIX=all` tries each point in all four ways, also where two of them leave the same.
+ * `NYMVISOR_FAULT_MATRIX=all` tries each point in all ways, also where two of them leave the same.
  */
 const ALL = process.env.NYMVISOR_FAULT_MATRIX === "all";
 const LIMIT = ALL ? 3_600_000 : 300_000;
@@ -42,13 +42,15 @@ async function tryOut(road: Road, least: number): Promise<void> {
   const matrix = new Matrix(server, mkdtempSync(join(folder, "road-")), ALL, known);
   await matrix.go(road);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  console.log(`${road.name}: ${matrix.points} points, ${matrix.runs} runs, ${matrix.missed} missed, ${seconds} s`);
+  console.log(`${road.name}: ${matrix.points} points, ${matrix.runs} runs, ${seconds} s`);
   expect(matrix.problems).toEqual([]);
   expect(matrix.points).toBeGreaterThanOrEqual(least);
-  expect(matrix.missed).toBeLessThanOrEqual(matrix.points / 50);
+  expect(matrix.missed).toEqual([]);
 }
 
 const RUN = { words: ["run", "run"], version: "1.1.0", nodes: ["n1"] } as const;
+
+const FIRST_START = /^spawn-daemon /;
 
 /** A node that was killed at its first effect of this name. */
 async function killedAt(effect: string, action: "kill-before" | "kill-after"): Promise<World> {
@@ -72,7 +74,7 @@ describe("the node runs again, the upgrade is done once, and nothing is left, wh
     async () => {
       const template = worlds.world(taken);
       await template.succeed(["add-upgrade", "--upgrade-name", "1.1.0", "--now", template.binary("1.1.0")]);
-      await tryOut({ ...RUN, name: "queued", template, announced: false }, 1);
+      await tryOut({ ...RUN, name: "queued", template, announced: false, onlyNew: true }, 1);
     },
     LIMIT,
   );
@@ -113,7 +115,7 @@ describe("the node runs again, the upgrade is done once, and nothing is left, wh
       const leader = await template.start(["run", "run"], { node: "n2" });
       await template.waitUntilRuns("1.1.0", leader, "n2");
       await leader.stop();
-      await tryOut({ ...RUN, name: "forward", template, announced: false }, 1);
+      await tryOut({ ...RUN, name: "forward", template, announced: false, until: FIRST_START }, 20);
     },
     LIMIT,
   );
@@ -122,7 +124,7 @@ describe("the node runs again, the upgrade is done once, and nothing is left, wh
     "the recovery of an upgrade that was interrupted after the switch",
     async () => {
       const template = await killedAt("^rename .*/current$", "kill-after");
-      await tryOut({ ...RUN, name: "finish", template, announced: false }, 1);
+      await tryOut({ ...RUN, name: "finish", template, announced: false, until: FIRST_START }, 20);
     },
     LIMIT,
   );
@@ -131,7 +133,7 @@ describe("the node runs again, the upgrade is done once, and nothing is left, wh
     "the recovery of an upgrade that was interrupted in its backup",
     async () => {
       const template = await killedAt("^fsync .*\\.tar\\.gz\\.tmp$", "kill-before");
-      await tryOut({ ...RUN, name: "undo", template, announced: false }, 1);
+      await tryOut({ ...RUN, name: "undo", template, announced: false, until: FIRST_START }, 20);
     },
     LIMIT,
   );

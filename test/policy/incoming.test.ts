@@ -21,6 +21,7 @@ interface Situation {
   otherBytes?: boolean | null;
   queued?: UpgradeInfo[];
   ownedByPerson?: boolean;
+  performed?: UpgradeInfo[];
 }
 
 function judge({
@@ -30,11 +31,12 @@ function judge({
   otherBytes = null,
   queued = [],
   ownedByPerson = false,
+  performed = [],
 }: Situation) {
   const info = current ?? upgradeInfo({ version: runs });
   const running: Running = { info, build: sampleBuildInfo({ version: runs }), otherBytes };
   const plan: Plan = { current: info, queuedUp: queued };
-  return judgeAnnouncement(announced, running, plan, ownedByPerson);
+  return judgeAnnouncement(announced, running, plan, ownedByPerson, performed);
 }
 
 describe("an announcement", () => {
@@ -51,6 +53,20 @@ describe("an announcement", () => {
       action: "refuse",
       reason: "its version is lower than 1.0.0, which runs",
     });
+  });
+
+  test("of what was performed and then gone back from is refused, whenever it is said to be due", () => {
+    const done = upgradeInfo({ version: "1.1.0" });
+    expect(judge({ announced: { ...done, upgradeTime: 0n }, performed: [done] })).toEqual({
+      action: "refuse",
+      reason: "it was performed already, and 1.0.0 was put in its place since",
+    });
+  });
+
+  test("under the name of what was performed is queued if it reads differently", () => {
+    const done = upgradeInfo({ version: "1.1.0" });
+    const mended = { ...done, platforms: { any: platform("mended") } };
+    expect(judge({ announced: mended, performed: [done] })).toEqual({ action: "queue", replaces: false });
   });
 
   test("of a version that has no order is queued under its own name", () => {

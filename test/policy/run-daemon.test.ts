@@ -217,7 +217,9 @@ describe("a request to stop", () => {
   test("while the daemon is being started ends the run if the start fails", () => {
     const machine = new RunMachine();
     machine.stop();
-    expect(ending(machine.take({ type: "start-failed", reason: "aborted" }))).toMatchObject({ exitCode: 0 });
+    const effects = machine.take({ type: "start-failed", reason: "aborted" });
+    expect(ending(effects)).toMatchObject({ exitCode: 0 });
+    expect(said(effects)).toEqual([]);
   });
 
   test("while a restart is waited for ends the run at once", () => {

@@ -114,7 +114,8 @@ const onDescriptors: fc.Arbitrary<Step>[] = [
   onDescriptor("ftruncate", fc.nat(60), ({ disk, descriptor }, size) => disk.ftruncateSync(descriptor, size)),
   onDescriptor("fstat", nothing, ({ disk, descriptor }) => facts(disk.fstatSync(descriptor))),
   onDescriptor("fstat, big", nothing, ({ disk, descriptor }) => disk.fstatSync(descriptor, { bigint: true }).mode),
-  onDescriptor("fsync", nothing, ({ disk, descriptor }) => disk.fsyncSync(descriptor)),
+  // A real one that succeeds takes milliseconds and tells nothing.
+  onDescriptor("fsync", nothing, ({ disk }) => disk.fsyncSync(NEVER_OPEN)),
   onDescriptor("fchmod", fc.constant(0o700), ({ disk, descriptor }, mode) => disk.fchmodSync(descriptor, mode)),
   onDescriptor("fchown", nothing, ({ disk, descriptor }) => disk.fchownSync(descriptor, uid, gid)),
   onDescriptor("flock", nothing, ({ disk, descriptor }) =>
@@ -236,25 +237,89 @@ function compare(steps: readonly Step[], root: string, seen: Set<string>): void 
   }
 }
 
-test("any calls have the results and errors on the simulated disk that they have on a real one", () => {
+/** A folder of a test's own, two folders deep: should a path lead out after all, nobody else's files lie there. */
+function inFolder(act: (folder: string) => void): void {
   const outer = mkdtempSync(join(realpathSync(tmpdir()), "nymvisor-disk-"));
-  const seen = new Set<string>();
-  let runs = 0;
   try {
-    const property = fc.property(fc.array(step, { minLength: 1, maxLength: 60, size: "max" }), (steps) => {
-      runs += 1;
-      // Two folders deep: should a path lead out after all, nobody else's files lie there.
-      const root = `${outer}/${runs}/root`;
-      mkdirSync(root, { recursive: true });
-      compare(steps, root, seen);
-      rmSync(`${outer}/${runs}`, { recursive: true });
-    });
-    fc.assert(property, { numRuns: 20000, includeErrorInReport: true });
+    mkdirSync(`${outer}/inner/root`, { recursive: true });
+    act(`${outer}/inner/root`);
   } finally {
     rmSync(outer, { recursive: true, force: true });
   }
+}
+
+test("any calls have the results and errors on the simulated disk that they have on a real one", () => {
+  const seen = new Set<string>();
+  const property = fc.property(fc.array(step, { minLength: 1, maxLength: 60, size: "max" }), (steps) => {
+    inFolder((root) => compare(steps, root, seen));
+  });
+  fc.assert(property, { numRuns: 120, includeErrorInReport: true });
   // The steps are of no use if all of them fail.
   for (const call of ["open", "write", "rename", "unlink", "mkdir", "rm", "copy", "symlink", "readlink"]) {
     expect(seen).toContain(`${call} done`);
   }
+});
+
+/** `#0` is open on `c`. */
+const CORNERS: Record<string, readonly ((place: Place) => unknown)[]> = {
+  "a gap after what was cut off": [
+    ({ disk, descriptor }) => disk.writeSync(descriptor, "0123456789"),
+    ({ disk, descriptor }) => disk.ftruncateSync(descriptor, 3),
+    ({ disk, descriptor }) => disk.writeSync(descriptor, "x", 6),
+    ({ disk, descriptor }) => disk.ftruncateSync(descriptor, 4),
+    ({ disk, descriptor }) => disk.ftruncateSync(descriptor, 9),
+  ],
+  "the position after a truncation": [
+    ({ disk, descriptor }) => disk.writeSync(descriptor, "0123456789"),
+    ({ disk, descriptor }) => disk.ftruncateSync(descriptor, 0),
+    ({ disk, descriptor }) => disk.writeSync(descriptor, "x"),
+  ],
+  "a folder that was moved": [
+    ({ disk, at }) => disk.renameSync(at("a/b"), at("b/moved")),
+    ({ disk, at }) => disk.realpathSync(at("b/moved/a")),
+    ({ disk, at }) => disk.readdirSync(at("b/moved/..")).sort(),
+    ({ disk, at }) => disk.renameSync(at("b"), at("b/moved/b")),
+    ({ disk, at }) => disk.renameSync(at("a"), at("b/moved/x")),
+    ({ disk, at }) => disk.readdirSync(at("b/moved/x")),
+  ],
+  "a move onto what it lies in": [
+    ({ disk, at }) => disk.renameSync(at("a/c"), at("a")),
+    ({ disk, at }) => disk.renameSync(at("a/b"), at("a")),
+    ({ disk, at }) => disk.renameSync(at("a"), at("a")),
+    ({ disk, at }) => disk.renameSync(at("c"), at("a")),
+    ({ disk, at }) => disk.renameSync(at("a"), at("c")),
+  ],
+  "as many links as may be followed, and one more": [
+    ({ disk, at }) => disk.symlinkSync("c", at("link 1")),
+    ...Array.from({ length: 40 }, (_, index) => ({ disk, at }: Place) => {
+      disk.symlinkSync(`link ${index + 1}`, at(`link ${index + 2}`));
+    }),
+    ({ disk, at }) => disk.readFileSync(at("link 40"), "utf8"),
+    ({ disk, at }) => disk.readFileSync(at("link 41"), "utf8"),
+  ],
+  "names and paths that are too long": [
+    ({ disk, at }) => disk.existsSync(at("n".repeat(256))),
+    ({ disk, at }) => disk.mkdirSync(at("n".repeat(256))),
+    ({ disk, at }) => disk.mkdirSync(at("ü".repeat(128))),
+    ({ disk, at }) => disk.mkdirSync(at("ü".repeat(127))),
+  ],
+  "a link that is exchanged between two looks": [
+    ({ disk, at }) => disk.symlinkSync("a", at("current")),
+    ({ disk, at }) => disk.existsSync(at("current/b/a")),
+    ({ disk, at }) => disk.symlinkSync("b", at("next")),
+    ({ disk, at }) => disk.renameSync(at("next"), at("current")),
+    ({ disk, at }) => disk.existsSync(at("current/b/a")),
+    ({ disk, at }) => disk.unlinkSync(at("current")),
+    ({ disk, at }) => disk.existsSync(at("current/c")),
+  ],
+};
+
+test.each(Object.entries(CORNERS))("%s: as on a real disk", (say, calls) => {
+  inFolder((root) =>
+    compare(
+      calls.map((call) => ({ say, which: 0, call })),
+      root,
+      new Set(),
+    ),
+  );
 });

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { tryExclusiveLock } from "../../src/system/libc.ts";
-import { type Holder, type Lock, tryLock, waitForLock, withLock } from "../../src/system/lock.ts";
+import { type Holder, type Lock, sweepLock, tryLock, waitForLock, withLock } from "../../src/system/lock.ts";
 import { failureOf, failureOfAsync } from "../support/failure.ts";
 import { isRoot, runProgram, startProgram } from "../support/program.ts";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
@@ -261,6 +261,29 @@ test("a disk that is full is no reason to go without a lock, nor to keep it for 
       lock?.release();
     }`;
   expect(await runProgram(code, { through: ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh"] })).toBe("held\nheld\n");
+});
+
+describe("the file of a lock", () => {
+  test("that a dead holder left is swept", async () => {
+    const child = await startHolder("downloading");
+    expect(sweepLock(path)).toBe(false);
+    child.kill("SIGKILL");
+    await child.exited;
+    expect(sweepLock(path)).toBe(true);
+    expect(readdirSync(home.path)).toEqual([]);
+  });
+
+  test("that is held stays with its holder", () => {
+    const lock = take();
+    expect(sweepLock(path)).toBe(false);
+    expect(holder()).toMatchObject({ purpose: "this test" });
+    lock.release();
+  });
+
+  test("that is not there is not made", () => {
+    expect(sweepLock(path)).toBe(false);
+    expect(readdirSync(home.path)).toEqual([]);
+  });
 });
 
 describe("what is done with a lock held", () => {

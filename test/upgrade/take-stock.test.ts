@@ -14,6 +14,7 @@ import { basename, join } from "node:path";
 import type { NymvisorEvent } from "../../src/model/events.ts";
 import { buildLayout, type Layout } from "../../src/model/paths.ts";
 import { temporaryName } from "../../src/system/durable.ts";
+import { tryLock } from "../../src/system/lock.ts";
 import { switchCurrent } from "../../src/upgrade/current.ts";
 import { keepLastGood } from "../../src/upgrade/last-good.ts";
 import {
@@ -25,7 +26,9 @@ import {
   writeVersionRecord,
 } from "../../src/upgrade/shared-documents.ts";
 import { takeStock } from "../../src/upgrade/take-stock.ts";
+import { partialNames } from "../../src/upstream/partial-file.ts";
 import { placeBuild, STANDING_CLOCK, setUp, setUpStaged } from "../support/builds.ts";
+import { contentsOf } from "../support/contents.ts";
 import { failureOf } from "../support/failure.ts";
 import { emptyInstance } from "../support/instance.ts";
 import { sampleBuildInfo } from "../support/sample-daemon.ts";
@@ -56,18 +59,7 @@ function stock(): NymvisorEvent[] {
   return first;
 }
 
-/** Every file and link under the home. */
-function contents(folder = home.path): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isSymbolicLink()) found[path] = `-> ${readlinkSync(path)}`;
-    else if (entry.isFile()) found[path] = readFileSync(path, "latin1");
-    else Object.assign(found, contents(path));
-  }
-  return found;
-}
-
+const contents = () => contentsOf(home.path);
 const types = (events: NymvisorEvent[]) => events.map(({ type }) => type);
 const queue = () => requirePlan(layout).queuedUp.map(({ name }) => name);
 const recordFor = (version: string, name = version) => ({
@@ -353,6 +345,18 @@ describe("what killed writers left", () => {
     );
     expect(existsSync(living)).toBe(true);
     expect(readdirSync(bin)).toEqual([basename(buildLayout(layout, "1.1.0").binary)]);
+  });
+
+  test("is swept where it is the lock of a turn or of a download, unless somebody holds it", () => {
+    setUpStaged(layout);
+    const download = partialNames(buildLayout(layout, "1.1.0").binary).lock;
+    for (const path of [layout.turnLock, download])
+      writeFileSync(path, '{"pid":999999999,"startTime":1,"purpose":""}\n');
+    expect(stock()).toEqual([layout.turnLock, download].map((path) => ({ type: "sweep.removed", path })));
+    const { lock } = tryLock(layout.turnLock, "upgrading another node");
+    expect(stock()).toEqual([]);
+    expect(existsSync(layout.turnLock)).toBe(true);
+    lock?.release();
   });
 
   test("is not looked for where a link leads away from the upgrades", () => {

@@ -118,7 +118,7 @@ export function readJson<T = unknown>(path: string): T {
 }
 
 /** Where releases are announced unless a test says otherwise: nothing listens there, and no name is looked up. */
-export const NOWHERE = "http://127.0.0.1:1/";
+const NOWHERE = "http://127.0.0.1:1/";
 
 export interface TakeIn extends Surroundings, Partial<SampleOptions> {
   id?: string;

@@ -1,4 +1,4 @@
-import type { Fault } from "../build/fault.ts";
+import type { Fault, FaultCode } from "../build/fault.ts";
 
 /** The table of fault points, made from what a run was seen to do: a new step of an upgrade is in it by itself. */
 
@@ -25,8 +25,8 @@ export function pointsOf(effects: readonly string[]): Point[] {
     });
 }
 
-/** What a file system answers, if anything but success, to each kind of effect. */
-const ERRORS: Readonly<Record<string, readonly ["ENOSPC" | "EIO", "ENOSPC" | "EIO"] | undefined>> = {
+/** What a file system answers, if anything but success, to each kind of effect; the likelier error first. */
+const ERRORS: Readonly<Record<string, readonly FaultCode[] | undefined>> = {
   open: ["ENOSPC", "EIO"],
   write: ["ENOSPC", "EIO"],
   mkdir: ["ENOSPC", "EIO"],
@@ -40,21 +40,37 @@ const ERRORS: Readonly<Record<string, readonly ["ENOSPC" | "EIO", "ENOSPC" | "EI
   chmod: ["EIO", "ENOSPC"],
 };
 
-/**
- * Effects after which the disk reads otherwise, or another process is told something. After any other one it is what it
- * is before the next.
- */
-const DECIDING = /^(rename|remove|link|spawn-daemon|signal|lock|unlock) /;
+/** Deaths and errors at every point. */
+export function everyCase(points: readonly Point[]): Case[] {
+  return points.flatMap((point) =>
+    (["kill-before", "kill-after", ...errorsOf(point)] as const).map((action) => ({ point, action })),
+  );
+}
 
-/** All of them, or those that differ in what they leave. */
-export function casesOf(points: readonly Point[], all: boolean): Case[] {
-  return points.flatMap((point): Case[] => {
-    const [first, second] = ERRORS[point.effect.split(" ", 1)[0] ?? ""] ?? [];
-    const actions: (Fault["action"] | undefined)[] = ["kill-before", first];
-    if (all || DECIDING.test(point.effect)) actions.push("kill-after");
-    if (all) actions.push(second);
-    return actions.filter((action) => action !== undefined).map((action) => ({ point, action }));
+/**
+ * Without those that leave what another one leaves. Between two effects nothing changes, so a death after the one is a
+ * death before the next: it is tried where others can see what was done. An fsync changes nothing that a process could
+ * see. A temporary file that is empty, half or whole is the same to everybody, and so is what fails until it has its name.
+ */
+export function distinctCases(points: readonly Point[]): Case[] {
+  return points.flatMap((point) => {
+    const kind = kindOf(point);
+    const isTemporary = point.effect.endsWith(".tmp");
+    const actions: Case["action"][] = [];
+    if (kind !== "fsync" && !(isTemporary && /^(open|chmod)$/.test(kind))) actions.push("kill-before");
+    if (/^(rename|remove|link|spawn-daemon|signal|lock|unlock)$/.test(kind)) actions.push("kill-after");
+    if (kind !== "rename" && !(isTemporary && /^(open|chmod)$/.test(kind)))
+      actions.push(...errorsOf(point).slice(0, 1));
+    return actions.map((action) => ({ point, action }));
   });
+}
+
+function kindOf({ effect }: Point): string {
+  return effect.slice(0, effect.indexOf(" "));
+}
+
+function errorsOf(point: Point): readonly FaultCode[] {
+  return ERRORS[kindOf(point)] ?? [];
 }
 
 export function faultOf({ point, action }: Case): Fault {

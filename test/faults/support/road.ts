@@ -1,5 +1,5 @@
 import type { ReleaseServer } from "../../support/release-server.ts";
-import { type Case, casesOf, faultOf, nameOf, type Point, pointsOf } from "./points.ts";
+import { type Case, distinctCases, everyCase, faultOf, nameOf, type Point, pointsOf } from "./points.ts";
 import { type NodeName, type Running, World } from "./world.ts";
 
 /** A way through nymvisor, all of whose points are tried. */
@@ -15,6 +15,10 @@ export interface Road {
   announced: boolean;
   /** Nodes that have come to that version in the end. */
   nodes: readonly NodeName[];
+  /** The last effect that is tried: what comes after it other roads have shown. */
+  until?: RegExp;
+  /** Leaves out what another road has shown: it is the same code, in the same state. */
+  onlyNew?: boolean;
   /** The process is to end by itself. */
   isCommand?: boolean;
   /** What a person types again, where the process was a command. */
@@ -22,12 +26,12 @@ export interface Road {
 }
 
 /** How long a run has to do nothing to have nothing more to do. */
-const QUIET_MS = 80;
+const QUIET_MS = 100;
 const LOOK_MS = 8;
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 20_000;
 
 /** More than two processes of the machine at once. */
-const WORLDS_AT_ONCE = 6;
+const WORLDS_AT_ONCE = 5;
 
 /** A point may be missed where two threads of a run came in another order than when it was recorded. */
 const TRIES = 4;
@@ -36,8 +40,8 @@ export class Matrix {
   readonly problems: string[] = [];
   points = 0;
   runs = 0;
-  missed = 0;
-  #worlds = 0;
+  /** Cases whose point was never come to. */
+  readonly missed: string[] = [];
 
   constructor(
     private readonly server: ReleaseServer,
@@ -48,19 +52,18 @@ export class Matrix {
   ) {}
 
   world(template?: World): World {
-    this.#worlds += 1;
-    return new World(`w${this.#worlds}`, this.server, this.folder, template);
+    return new World(this.server, this.folder, template);
   }
 
   async go(road: Road): Promise<void> {
-    const fresh = (await this.record(road)).filter((point) => {
-      const key = `${point.effect} #${point.occurrence}`;
-      if (this.known.has(key)) return false;
+    const fresh = (await this.record(road)).filter(({ effect, occurrence }) => {
+      const key = `${effect} #${occurrence}`;
+      const isKnown = this.known.has(key);
       this.known.add(key);
-      return true;
+      return !isKnown || !road.onlyNew;
     });
     this.points += fresh.length;
-    const cases = casesOf(fresh, this.all);
+    const cases = (this.all ? everyCase : distinctCases)(fresh);
     const workers = Array.from({ length: WORLDS_AT_ONCE }, async () => {
       for (let next = cases.shift(); next !== undefined; next = cases.shift()) await this.tryOut(road, next);
     });
@@ -73,7 +76,9 @@ export class Matrix {
     if (road.announced) world.announce(road.version);
     const running = await world.start(road.words, {}, true);
     await this.drive(world, road, running);
-    return pointsOf(world.effects());
+    const points = pointsOf(world.effects());
+    const last = road.until === undefined ? -1 : points.findIndex(({ effect }) => road.until?.test(effect));
+    return last === -1 ? points : points.slice(0, last + 1);
   }
 
   private async tryOut(road: Road, one: Case): Promise<void> {
@@ -82,7 +87,7 @@ export class Matrix {
       for (const problem of problems) this.problems.push(`${road.name}: ${nameOf(one)}: ${problem}`);
       if (met || problems.length > 0) return;
     }
-    this.missed += 1;
+    this.missed.push(nameOf(one));
   }
 
   private async tryOnce(road: Road, one: Case): Promise<{ met: boolean; problems: string[] }> {
@@ -103,35 +108,35 @@ export class Matrix {
     return { met: true, problems };
   }
 
-  /** Waits until the process has died, or has nothing more to do; then stops it. */
-  private async drive(world: World, road: Road, running: Running, problems?: string[]): Promise<void> {
-    const deadline = performance.now() + WITHIN_MS;
-    let quietSince = performance.now();
-    let seen = -1;
-    while (!running.hasEnded) {
-      if (performance.now() > deadline) throw new Error(`it goes on and on; its log:\n${running.stderr}`);
-      const size = world.effects().length;
-      if (size !== seen) quietSince = performance.now();
-      seen = size;
-      const settled = world.faults() > 0 || (!road.isCommand && world.runs(road.version));
-      if (settled && performance.now() - quietSince > QUIET_MS) break;
-      await Promise.race([running.exited, Bun.sleep(LOOK_MS)]);
-    }
-    if (road.isCommand) {
-      await running.ended();
-      return;
-    }
+  /** Waits until the process has ended, or has nothing more to do; then stops it. */
+  private async drive(world: World, road: Road, running: Running, problems: string[] = []): Promise<void> {
+    if (road.isCommand) return void (await running.ended());
+    await this.settle(world, road, running);
     if (running.hasEnded) {
       const { status, signal, stderr } = await running.ended();
       // Where nothing ran yet a service manager starts it again; a node that runs is not given up.
-      if (signal === null && world.events().length > 0 && !road.isCommand)
-        problems?.push(`it ended with ${status}:\n${stderr}`);
+      if (signal === null && world.events().length > 0) problems.push(`it ended with ${status}:\n${stderr}`);
       return;
     }
     const daemons = world.daemons().length;
-    if (daemons !== 1) problems?.push(`${daemons} daemons run when it has settled; its log:\n${running.stderr}`);
-    problems?.push(...repeatedLines(running.stderr));
+    if (daemons !== 1) problems.push(`${daemons} daemons run when it has settled; its log:\n${running.stderr}`);
+    problems.push(...repeatedLines(running.stderr));
     await running.stop();
+  }
+
+  private async settle(world: World, road: Road, running: Running): Promise<void> {
+    const deadline = performance.now() + WITHIN_MS;
+    let since = performance.now();
+    let effects = -1;
+    while (!running.hasEnded && performance.now() < deadline) {
+      const now = world.effects().length;
+      if (now !== effects) since = performance.now();
+      effects = now;
+      // An upgrade that has failed is tried again in minutes or hours: that the node runs is all that can be waited for.
+      const failed = world.faults() > 0 && / (WARN|ERROR) /.test(running.stderr) && world.daemons().length === 1;
+      if ((failed || world.runs(road.version)) && performance.now() - since > QUIET_MS) return;
+      await Promise.race([running.exited, Bun.sleep(LOOK_MS)]);
+    }
   }
 
   /** With the release executable: what a service manager does, or the person who typed the command. */

@@ -31,17 +31,19 @@ export interface StartOptions {
 }
 
 export class World {
+  static #made = 0;
+  /** Names it at the server. */
+  readonly #name = `world-${++World.#made}`;
   readonly path: string;
   readonly #running = new Set<Running>();
 
+  /** @param folder for worlds; there may be others in it */
   constructor(
-    /** Names the world at the server. */
-    readonly name: string,
     private readonly server: ReleaseServer,
     folder: string,
     template?: World,
   ) {
-    this.path = join(folder, name);
+    this.path = join(folder, this.#name);
     if (template === undefined) mkdirSync(this.path);
     else cpSync(template.path, this.path, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
     rmSync(this.at("record"), { force: true });
@@ -82,7 +84,7 @@ export class World {
     const path = `/binaries/${version}`;
     this.server.serveFile(path, content);
     const checksum = new Bun.CryptoHasher("sha256").update(content).digest("hex");
-    this.server.announce(`${this.name}/nym-node`, {
+    this.server.announce(`${this.#name}/nym-node`, {
       manual: false,
       name: version,
       notes: "",
@@ -97,7 +99,7 @@ export class World {
 
   /** From now on nothing is announced; what was can be downloaded still. */
   silence(): void {
-    this.server.remove(`/${this.name}/nym-node/upgrade-info.json`);
+    this.server.remove(`/${this.#name}/nym-node/upgrade-info.json`);
   }
 
   /** Starts the release executable, or the fault build if there is a fault or a record to be made. */
@@ -121,7 +123,7 @@ export class World {
       HOME: this.path,
       NYMVISOR_ID: node,
       DAEMON_HOME: this.at(node),
-      NYMVISOR_UPSTREAM_BASE_UPGRADE_URL: `${this.server.url}/${this.name}/`,
+      NYMVISOR_UPSTREAM_BASE_UPGRADE_URL: `${this.server.url}/${this.#name}/`,
       NYMVISOR_UPSTREAM_POLLING_RATE: "1h",
       SAMPLE_EVENTS: this.at("events"),
       ...(faulty ? { [RECORD_VARIABLE]: this.at("record") } : {}),
@@ -214,16 +216,18 @@ export class World {
   }
 
   /** What is wrong once an upgrade is over and nymvisor was stopped. */
-  *leftovers(version: string, nodes: readonly NodeName[] = ["n1"]): Generator<string> {
+  *leftovers(name: string, nodes: readonly NodeName[] = ["n1"]): Generator<string> {
     const { data } = this.instance();
-    if (this.instance().current() !== `upgrades/${version}`) yield `current is ${this.instance().current()}`;
+    const isUpgrade = name !== "genesis";
+    const current = this.instance().current();
+    if (current !== (isUpgrade ? `upgrades/${name}` : name)) yield `current is ${current}`;
     const times = this.instance()
       .performed()
-      .filter((name) => name === version).length;
-    if (times !== 1) yield `the history has ${version} ${times} times`;
-    const { current, queuedUp } = this.instance().plan();
-    if (current.name !== version || queuedUp.length > 0)
-      yield `the plan is at ${current.name}, ${queuedUp.length} wait`;
+      .filter((performed) => performed === name).length;
+    if (times !== (isUpgrade ? 1 : 0)) yield `the history has ${name} ${times} times`;
+    const plan = this.instance().plan();
+    const waiting = plan.queuedUp.length;
+    if (plan.current.name !== name || waiting > 0) yield `the plan is at ${plan.current.name}, and ${waiting} wait`;
     for (const { event, pid } of this.events()) if (event === "two") yield `two daemons ran, the second is ${pid}`;
     for (const { pid, version: its } of this.daemons()) yield `a daemon runs on: ${its}, ${pid}`;
     for (const node of nodes) {
@@ -234,6 +238,7 @@ export class World {
     const paths = [data, ...nodes.flatMap((node) => [this.at(node), this.at(".nym/nymvisors/instances", node)])];
     for (const root of paths) {
       for (const path of readdirSync(root, { recursive: true, encoding: "utf8" })) {
+        if (path.startsWith("current/")) continue;
         if (/\.tmp-|\.part(\.|$)|\.corrupt-|journal\.json$|daemon\.json$/.test(path)) yield `${path} is left`;
         // The file of a lock outlives a holder that was killed; the lock itself does not.
         if (path.endsWith(".lock") && isHeld(join(root, path))) yield `${path} is held`;
@@ -242,6 +247,7 @@ export class World {
   }
 
   [Symbol.dispose](): void {
+    this.silence();
     for (const running of this.#running) running.kill();
     for (const { pid } of this.daemons()) process.kill(pid, "SIGKILL");
     rmSync(this.path, { recursive: true, force: true, maxRetries: 5 });

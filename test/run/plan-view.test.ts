@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { buildLayout, type Layout } from "../../src/model/paths.ts";
+import { fingerprintOf } from "../../src/policy/incoming.ts";
+import { readPlanView } from "../../src/run/plan-view.ts";
+import { switchCurrent } from "../../src/upgrade/current.ts";
+import { requirePlan, writePlan, writeUpgradeInfo } from "../../src/upgrade/shared-documents.ts";
+import { placeBuild, setUp } from "../support/builds.ts";
+import { failureOf } from "../support/failure.ts";
+import { emptyInstance } from "../support/instance.ts";
+import { sampleBuildInfo } from "../support/sample-daemon.ts";
+import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
+import { NOON, platform, upgradeInfo } from "../support/upgrades.ts";
+
+let home: TemporaryHome;
+let layout: Layout;
+
+beforeEach(() => {
+  home = temporaryHome();
+  layout = emptyInstance(home).layout;
+});
+afterEach(() => home[Symbol.dispose]());
+
+const read = (runs = "1.0.0") => readPlanView(layout, sampleBuildInfo({ version: runs }));
+const platforms = { any: platform("bytes") };
+
+describe("the plan as it is read", () => {
+  test("holds its entries in order of due time, with what decisions need of them", () => {
+    const late = upgradeInfo({ version: "1.1.0", upgradeTime: NOON + 1n });
+    const early = upgradeInfo({ version: "1.2.0" });
+    setUp(layout, late, early);
+    const { queuedUp, ...rest } = JSON.parse(readFileSync(layout.plan, "utf8"));
+    writeFileSync(layout.plan, JSON.stringify({ ...rest, queuedUp: queuedUp.toReversed() }));
+    expect(read().view).toEqual({
+      current: "genesis",
+      behind: false,
+      queue: [
+        { name: "1.2.0", version: "1.2.0", due: NOON, fingerprint: fingerprintOf(early), objection: null },
+        { name: "1.1.0", version: "1.1.0", due: NOON + 1n, fingerprint: fingerprintOf(late), objection: null },
+      ],
+    });
+  });
+
+  test("gives the plan itself besides, in the order of the file", () => {
+    setUp(layout, upgradeInfo());
+    expect(read().plan).toEqual(requirePlan(layout));
+  });
+
+  test("leaves out what runs already", () => {
+    setUp(layout, upgradeInfo());
+    switchCurrent(layout, buildLayout(layout, "1.1.0"));
+    expect(read().view).toMatchObject({ current: "1.1.0", queue: [] });
+  });
+
+  test("objects to a hostile name, without looking for its folder", () => {
+    setUp(layout, upgradeInfo({ name: "../../../../etc/passwd" }), upgradeInfo({ name: "genesis" }));
+    const [hostile, genesis] = read().view.queue;
+    expect(hostile?.objection).toContain("cannot be used as a name");
+    expect(genesis).toBeUndefined();
+  });
+
+  test.each(["constructor", "__proto__"])("has no objection to %s", (name) => {
+    setUp(layout, upgradeInfo({ name }));
+    expect(read().view.queue).toMatchObject([{ name, objection: null }]);
+  });
+
+  test("objects to the second entry of a name", () => {
+    setUp(layout, upgradeInfo(), upgradeInfo({ notes: "again" }));
+    expect(read().view.queue.map(({ objection }) => objection)).toEqual([
+      null,
+      "the plan holds another entry of that name",
+    ]);
+  });
+
+  test("objects to a lower version that was announced, and not to one that a person wrote", () => {
+    const announced = upgradeInfo({ version: "0.8.0", platforms });
+    setUp(layout, announced, upgradeInfo({ version: "0.9.0" }));
+    writeUpgradeInfo(placeBuild(layout, announced), announced);
+    expect(read().view.queue.map(({ name, objection }) => [name, objection])).toEqual([
+      ["0.8.0", "its version is lower than 1.0.0, which runs"],
+      ["0.9.0", null],
+    ]);
+  });
+
+  test("goes by the link where the plan says something else", () => {
+    setUp(layout);
+    writePlan(layout, { current: upgradeInfo({ version: "1.2.0" }), queuedUp: [] });
+    expect(read().view.current).toBe("genesis");
+  });
+
+  test("goes by the plan where the link is gone", () => {
+    setUp(layout);
+    unlinkSync(layout.current);
+    expect(read().view.current).toBe("genesis");
+  });
+
+  test.each(["", "{", "[]"])("that holds %j is an error, and nothing is changed", (text) => {
+    setUp(layout);
+    writeFileSync(layout.plan, text);
+    expect(failureOf(read).what).toContain(layout.plan);
+    expect(readFileSync(layout.plan, "utf8")).toBe(text);
+  });
+});
+
+describe("a home", () => {
+  /** As after another node has upgraded. */
+  function moveOn(version = "1.1.0"): void {
+    setUp(layout);
+    const info = upgradeInfo({ version });
+    placeBuild(layout, info);
+    writePlan(layout, { current: info, queuedUp: [] });
+    switchCurrent(layout, buildLayout(layout, version));
+  }
+
+  test("is behind when current was moved on by another node", () => {
+    moveOn();
+    expect(read().view).toMatchObject({ current: "1.1.0", behind: true });
+  });
+
+  test("is not behind as long as it is not sure that the new build is whole", () => {
+    moveOn();
+    unlinkSync(buildLayout(layout, "1.1.0").staged);
+    expect(read().view.behind).toBe(false);
+  });
+
+  test("is not behind as long as the plan does not say so too", () => {
+    moveOn();
+    writePlan(layout, { ...requirePlan(layout), current: upgradeInfo({ name: "genesis", version: "1.0.0" }) });
+    expect(read().view.behind).toBe(false);
+  });
+
+  test("is not behind when current was moved back", () => {
+    moveOn("0.9.0");
+    expect(read().view.behind).toBe(false);
+  });
+
+  test("is not behind when its record has vanished or is torn while the daemon runs", () => {
+    moveOn();
+    writeFileSync(layout.versionRecord, "");
+    expect(read().view.behind).toBe(false);
+    unlinkSync(layout.versionRecord);
+    expect(read().view.behind).toBe(false);
+  });
+});

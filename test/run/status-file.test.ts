@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import type { Progress, QueuedUpgrade, RunState } from "../../src/policy/run-state.ts";
+import { StatusFile } from "../../src/run/status-file.ts";
+import { entry, plan, RunMachine } from "../policy/run-machine.ts";
+import { type EmptyInstance, emptyInstance } from "../support/instance.ts";
+import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
+
+let home: TemporaryHome;
+let instance: EmptyInstance;
+let status: StatusFile;
+
+beforeEach(() => {
+  home = temporaryHome();
+  instance = emptyInstance(home);
+  status = new StatusFile(instance.layout, instance.emit);
+});
+afterEach(() => home[Symbol.dispose]());
+
+const read = () => JSON.parse(readFileSync(instance.layout.upgradeStatus, "utf8"));
+
+function stateOf(queued: QueuedUpgrade, progress?: Partial<Progress>): RunState {
+  const { state } = RunMachine.running({ plan: plan(queued) });
+  const known = state.progress.get(queued.name);
+  if (progress === undefined || known === undefined) return state;
+  return { ...state, progress: new Map([[queued.name, { ...known, ...progress }]]) };
+}
+
+describe("the status of upgrades", () => {
+  test.each<[string, Partial<Progress>, object]>([
+    ["being staged", {}, { state: "staging", reason: null, failures: 0 }],
+    ["staged", { staging: { state: "staged" } }, { state: "staged", reason: null, failures: 0 }],
+    ["waiting", { staging: { state: "waiting" } }, { state: "waiting", reason: null, failures: 0 }],
+    [
+      "failed",
+      { staging: { state: "failed", reason: "x", retryAt: 1n }, reason: "no space", stagingFailures: 2, attempts: 1 },
+      { state: "failed", reason: "no space", failures: 3 },
+    ],
+  ])("says that one is %s", (_, progress, expected) => {
+    status.update(stateOf(entry("1.1.0"), progress));
+    expect(read()).toEqual({ upgrades: { "1.1.0": expected }, refused: {} });
+  });
+
+  test("says why one is refused", () => {
+    status.update(stateOf(entry("1.1.0", { objection: "its version is lower" })));
+    expect(read().upgrades).toEqual({ "1.1.0": { state: "refused", reason: "its version is lower", failures: 0 } });
+  });
+
+  test.each(["constructor", "__proto__"])("knows one that is called %s", (name) => {
+    status.update(stateOf(entry(name)));
+    expect(Object.entries(read().upgrades)).toEqual([[name, { state: "staging", reason: null, failures: 0 }]]);
+  });
+
+  test("tells of a name that stands in the plan twice what counts", () => {
+    const twin = entry("1.1.0", { dueIn: 1n, fingerprint: "twin", objection: "another entry of that name" });
+    const { state } = RunMachine.running({ plan: plan(entry("1.1.0"), twin) });
+    status.update(state);
+    expect(read().upgrades).toMatchObject({ "1.1.0": { state: "staging" } });
+  });
+
+  test("says what was announced and never came into the plan", () => {
+    status.refused("0.9.0", "its version is lower");
+    expect(existsSync(instance.layout.upgradeStatus)).toBe(false);
+    status.update(stateOf(entry("1.1.0")));
+    status.refused("__proto__", "that name is odd");
+    expect(Object.entries(read().refused)).toEqual([
+      ["0.9.0", "its version is lower"],
+      ["__proto__", "that name is odd"],
+    ]);
+  });
+
+  test("is written only when it reads differently", () => {
+    const state = stateOf(entry("1.1.0"));
+    status.update(state);
+    const { ino } = statSync(instance.layout.upgradeStatus);
+    status.update({ ...state, failures: 3 });
+    expect(statSync(instance.layout.upgradeStatus).ino).toBe(ino);
+    status.update(stateOf(entry("1.2.0")));
+    expect(statSync(instance.layout.upgradeStatus).ino).not.toBe(ino);
+  });
+
+  test("that cannot be written is warned of once, and decides nothing", () => {
+    const path = instance.layout.upgradeStatus;
+    mkdirSync(path);
+    for (const name of ["1.1.0", "1.2.0"]) status.update(stateOf(entry(name)));
+    expect(instance.said()).toEqual(["warning"]);
+    rmdirSync(path);
+    status.update(stateOf(entry("1.2.0")));
+    expect(Object.keys(read().upgrades)).toEqual(["1.2.0"]);
+    unlinkSync(path);
+    mkdirSync(path);
+    status.update(stateOf(entry("1.3.0")));
+    expect(instance.said()).toEqual(["warning", "warning"]);
+  });
+});
