@@ -58,7 +58,7 @@ export function declareCommand<const A extends Arguments>(declaration: Declarati
   const definition = defineCommand({
     meta: { name, description: summary },
     args,
-    run: ({ args, rawArgs, data }) => declaration.run({ args, words: rawArgs, environment: data }),
+    run: ({ args, data }) => declaration.run({ args, ...(data as Pick<Context<A>, "words" | "environment">) }),
   });
   return {
     name,
@@ -67,7 +67,9 @@ export function declareCommand<const A extends Arguments>(declaration: Declarati
     manual,
     transparent,
     async execute(words, environment) {
-      const { result } = await runCommand(definition, { rawArgs: [...words], data: environment });
+      // Another program's words are nothing for citty's parser, which stumbles over some of them (`-_`).
+      const rawArgs = transparent ? [] : [...words];
+      const { result } = await runCommand(definition, { rawArgs, data: { words, environment } });
       return typeof result === "number" ? result : 0;
     },
   };

@@ -119,9 +119,6 @@ export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): 
   if (orphans.length > 0) {
     const deadline = monotonicMilliseconds() + toMilliseconds(grace + EXTRA_GRACE);
     const leaders = orphans.filter(({ process: { pid } }) => leadsGroup(pid));
-    // As in an ordinary stop, nobody in the daemon's group is left, not even who has lost its variable.
-    const families = leaders.flatMap(({ process: { pid } }) => groupMembers(pid));
-    const everybody = new Map([...orphans.map((orphan) => orphan.process), ...families].map((one) => [one.pid, one]));
     // Children of the daemon carry its variable too; they are the daemon's to stop, unless it is gone.
     const asked = new Set(leaders.length > 0 ? leaders : orphans);
     for (const orphan of orphans) {
@@ -129,13 +126,20 @@ export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): 
       emit({ type: "daemon.orphan-found", pid: orphan.process.pid });
       if (!orphan.interrupted) sendSignal(orphan.process.pid, "SIGINT");
     }
-    const alive = () => [...everybody.values()].filter(isAlive);
-    while (alive().length > 0 && monotonicMilliseconds() < deadline) await sleep(ORPHAN_POLL_MS);
-    for (const { pid } of alive()) {
-      emit({ type: "daemon.killed", pid, after: grace + EXTRA_GRACE });
-      sendSignal(pid, "SIGKILL");
+    // As in an ordinary stop, nobody in the daemon's group is left: not who has lost its variable, nor who came later.
+    const left = () => {
+      const families = leaders.flatMap(({ process: { pid } }) => groupMembers(pid));
+      const everybody = [...orphans.map((orphan) => orphan.process).filter(isAlive), ...families];
+      return [...new Set(everybody.map(({ pid }) => pid))];
+    };
+    while (left().length > 0 && monotonicMilliseconds() < deadline) await sleep(ORPHAN_POLL_MS);
+    for (const { process } of [...asked].filter((orphan) => isAlive(orphan.process))) {
+      emit({ type: "daemon.killed", pid: process.pid, after: grace + EXTRA_GRACE });
     }
-    while (alive().length > 0) await sleep(ORPHAN_POLL_MS);
+    for (let pids = left(); pids.length > 0; pids = left()) {
+      for (const pid of pids) sendSignal(pid, "SIGKILL");
+      await sleep(ORPHAN_POLL_MS);
+    }
   }
   removeDaemonRecord(layout);
 }

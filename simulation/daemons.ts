@@ -1,0 +1,130 @@
+import { constants } from "node:fs";
+import { HOME_VARIABLE } from "../src/daemon/record.ts";
+import type { Child, Ending, SpawnRequest } from "../src/daemon/spawn.ts";
+import { systemError } from "./disk.ts";
+import type { Machine } from "./machine.ts";
+import { isLiving, type SimulatedProcess } from "./processes.ts";
+import { buildInfoOfProgram, decodeProgram, type Program, sha256 } from "./program.ts";
+
+/** What the kernel and the daemons report to the rest of the world. */
+export interface DaemonListener {
+  /** Before a process is made; may throw the system's error, or end the caller. */
+  spawning(caller: SimulatedProcess, path: string): void;
+  /** A program is about to be executed. */
+  executes(caller: SimulatedProcess, path: string, digest: string): void;
+  /** It runs as a daemon of that home. */
+  started(process: SimulatedProcess, home: string, build: string, program: Program, digest: string): void;
+  spawned(caller: SimulatedProcess): void;
+  /** Daemons behave from now on. */
+  readonly calm: boolean;
+}
+
+const SECOND = 1_000_000;
+
+/** Takes the place of the kernel's part in `spawnChild`, and is what the started programs do. */
+export class Daemons {
+  /** What a mutation makes of a child's handle. */
+  alter: (child: Child) => Child = (child) => child;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly listener: DaemonListener,
+  ) {}
+
+  readonly spawn = async ({ command, environment, output }: SpawnRequest): Promise<Child> => {
+    const { machine, listener } = this;
+    const caller = machine.requireRunning();
+    machine.requireLiving(caller);
+    const [path, ...args] = command;
+    listener.spawning(caller, path);
+    const { bytes, real } = this.#load(path);
+    const digest = sha256(bytes);
+    listener.executes(caller, path, digest);
+    const program = decodeProgram(bytes);
+    if (program === undefined) throw Object.assign(new Error(`ENOEXEC: ${path}`), { code: "ENOEXEC" });
+    const asked = output === "pipe" && args.includes("build-info");
+    const home = environment[HOME_VARIABLE];
+    const child = machine.spawn({
+      role: asked ? "probe" : "daemon",
+      name: asked ? "build-info" : `daemon of ${home}`,
+      parent: caller,
+      environment,
+    });
+    const exited = Promise.withResolvers<Ending>();
+    let print = () => {};
+    const stdout = new ReadableStream<Uint8Array>({
+      start(controller) {
+        print = () => {
+          if (asked) controller.enqueue(new TextEncoder().encode(JSON.stringify(buildInfoOfProgram(program))));
+          controller.close();
+        };
+      },
+    });
+    child.onEnd.push((exitCode, signal) => {
+      print();
+      exited.resolve({ exitCode, signal });
+    });
+    if (asked) {
+      machine.schedule(child, child.random.int(2_000, 40_000), "answers", () => machine.end(child, 0, null));
+    } else {
+      const build = /\/upgrades\/([^/]+)\/bin\/[^/]+$/.exec(real)?.[1] ?? "genesis";
+      listener.started(child, home ?? "", build, program, digest);
+      this.#live(child, environment);
+    }
+    listener.spawned(caller);
+    const members = () => [...machine.processes.values()].filter((one) => one.group === child.pid && isLiving(one));
+    return this.alter({
+      pid: child.pid,
+      stdout: output === "pipe" ? stdout : null,
+      stderr: null,
+      exited: exited.promise,
+      signal: (name) => {
+        if (isLiving(caller)) machine.signal(child, name);
+      },
+      killGroup: () => {
+        if (!isLiving(caller)) return;
+        for (const member of members()) machine.signal(member, "SIGKILL");
+      },
+      groupAlive: () => isLiving(caller) && members().length > 0,
+    });
+  };
+
+  #load(path: string): { bytes: Uint8Array; real: string } {
+    const { observer } = this.machine;
+    const real = observer.realpathSync(path);
+    observer.accessSync(real, constants.X_OK);
+    if (observer.statSync(real).isDirectory()) throw systemError("EACCES", "posix_spawn", path);
+    return { bytes: observer.readFileSync(real), real };
+  }
+
+  /** A daemon's life: how it stops, whether it dies, whom it leaves behind. */
+  #live(daemon: SimulatedProcess, environment: Readonly<Record<string, string>>): void {
+    const { machine, listener } = this;
+    const { random } = daemon;
+    const rough = (probability: number) => !listener.calm && random.chance(probability);
+    const deaf = rough(0.06);
+    const slow = rough(0.2);
+    let stopping = false;
+    daemon.onSignal = (name) => {
+      if (name !== "SIGINT" || deaf || stopping) return;
+      stopping = true;
+      const needs = slow ? random.int(0, 6 * SECOND) : random.int(1_000, 300_000);
+      machine.schedule(daemon, needs, "has stopped", () => machine.end(daemon, 0, null));
+    };
+    if (rough(0.15)) {
+      const child = machine.spawn({ role: "daemon", name: "child of a daemon", group: daemon.pid, environment });
+      child.onSignal = () => {};
+      const lingers = rough(0.5);
+      daemon.onEnd.push(() => {});
+      const look = () => {
+        if (isLiving(daemon)) machine.schedule(child, SECOND, "looks for its parent", look);
+        else if (!lingers) machine.end(child, 0, null);
+      };
+      machine.schedule(child, SECOND, "looks for its parent", look);
+    }
+    if (rough(0.1)) {
+      const code = random.pick([1, 1, 0, 137]);
+      machine.schedule(daemon, random.int(1_000, 120 * SECOND), "fails", () => machine.end(daemon, code, null));
+    }
+  }
+}

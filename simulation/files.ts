@@ -1,0 +1,80 @@
+import { basename } from "node:path";
+
+/** What a path is to nymvisor: what faults are aimed at, and what invariants speak of. */
+export type FileKind =
+  | "plan"
+  | "history"
+  | "current"
+  | "record"
+  | "daemon-note"
+  | "journal"
+  | "staged-note"
+  | "announcement"
+  | "binary"
+  | "backup"
+  | "status"
+  | "upgrade-lock"
+  | "turn-lock"
+  | "run-lock"
+  | "other";
+
+export const FILE_KINDS: readonly FileKind[] = [
+  "plan",
+  "history",
+  "current",
+  "record",
+  "daemon-note",
+  "journal",
+  "staged-note",
+  "announcement",
+  "binary",
+  "backup",
+  "upgrade-lock",
+];
+
+const BY_NAME: Readonly<Record<string, FileKind>> = {
+  "upgrade-plan.json": "plan",
+  "upgrade-history.json": "history",
+  current: "current",
+  "current-version-info.json": "record",
+  "daemon.json": "daemon-note",
+  "journal.json": "journal",
+  "staged.json": "staged-note",
+  "upgrade-info.json": "announcement",
+  "nym-node": "binary",
+  "upgrade-status.json": "status",
+  "upgrade.lock": "upgrade-lock",
+  "turn.lock": "turn-lock",
+  "run.lock": "run-lock",
+};
+
+const known = new Map<string, FileKind>();
+
+/** The kind of a file, or of what a temporary file is to become. */
+export function kindOf(path: string): FileKind {
+  const name = basename(path).replace(/^\.(.+)\.tmp-[\d-]+$/, "$1");
+  const kind = known.get(name) ?? BY_NAME[name] ?? (name.startsWith("backup-") ? "backup" : "other");
+  known.set(name, kind);
+  return path.includes("/last-good/") ? "other" : kind;
+}
+
+/** JSON documents: replaced whole, never torn. */
+export function isDocument(kind: FileKind): boolean {
+  return DOCUMENTS.has(kind);
+}
+
+const DOCUMENTS: ReadonlySet<FileKind> = new Set<FileKind>([
+  "plan",
+  "history",
+  "record",
+  "daemon-note",
+  "journal",
+  "staged-note",
+  "announcement",
+  "status",
+]);
+
+/** Shared by the nodes of a daemon: written under `upgrade.lock` only. */
+export function isShared(kind: FileKind): boolean {
+  return kind === "plan" || kind === "history" || kind === "current" || kind === "announcement";
+}
