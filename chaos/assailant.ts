@@ -51,7 +51,7 @@ export class Assailant {
         if (node.killRun()) tally.killsOfNymvisor += 1;
         break;
       case "kill-daemon":
-        if (node.killDaemon()) tally.killsOfDaemons += 1;
+        if (await node.killDaemon()) tally.killsOfDaemons += 1;
         break;
       case "kill-both":
         await this.killBoth(node, random);
@@ -80,13 +80,18 @@ export class Assailant {
   }
 
   private async killBoth(node: ChaosNode, random: Random): Promise<void> {
+    const { tally } = this.around;
     const nymvisorFirst = random.chance(0.5);
-    const first = nymvisorFirst ? node.killRun() : node.killDaemon();
-    if (random.chance(0.3)) await Bun.sleep(random.between(0, 5));
-    const second = nymvisorFirst ? node.killDaemon() : node.killRun();
-    if (first && second) this.around.tally.killsOfBoth += 1;
-    else if (nymvisorFirst ? first : second) this.around.tally.killsOfNymvisor += 1;
-    else if (first || second) this.around.tally.killsOfDaemons += 1;
+    const pause = random.chance(0.3) ? random.between(0, 5) : 0;
+    let nymvisor = nymvisorFirst && node.killRun();
+    if (nymvisorFirst && pause > 0) await Bun.sleep(pause);
+    const dying = node.killDaemon();
+    if (!nymvisorFirst && pause > 0) await Bun.sleep(pause);
+    nymvisor ||= node.killRun();
+    const daemon = await dying;
+    if (nymvisor && daemon) tally.killsOfBoth += 1;
+    else if (nymvisor) tally.killsOfNymvisor += 1;
+    else if (daemon) tally.killsOfDaemons += 1;
   }
 
   /** While it stands still it may hold a lock that others wait for. */
@@ -96,7 +101,7 @@ export class Assailant {
     this.around.tally.stopsOfNymvisor += 1;
     this.disturbAll();
     await Bun.sleep(random.between(2, 150));
-    if (random.chance(0.2)) node.killDaemon();
+    if (random.chance(0.2)) await node.killDaemon();
     if (random.chance(0.2) && node.run === run && node.killRun()) this.around.tally.killsOfNymvisor += 1;
     run.signal("SIGCONT");
     this.disturbAll();

@@ -133,7 +133,7 @@ class Chaos {
       keep = true;
       this.violation ??= { world: number, round, violation: error };
       process.stderr.write(
-        `\nVIOLATION in round ${round} of world ${number}, seed ${options.seed}: ${error.message}\n\n${world.timeline}\n\n${folder} is kept\n\n`,
+        `\nVIOLATION in round ${round} of world ${number}, seed ${options.seed}: ${error.message}\n\n${world.timeline.latest}\n\n${folder} is kept\n\n`,
       );
     } finally {
       await world.close({ keep });

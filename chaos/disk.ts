@@ -8,6 +8,7 @@ export interface Entry {
   name: string;
   version: string;
   upgradeTime: string;
+  platforms: { any?: { url: string } };
 }
 
 export interface PlanFile {

@@ -7,9 +7,10 @@ export interface Announced {
   by: "release" | "hand";
   /**
    * `good`: to be performed. `wrong-checksum`: its bytes must never run. `contradicting`: a whole binary of another version
-   * than announced, which must never become `current`.
+   * than announced, which must never become `current`. `mended`: was one of these, and reads well now, which no nymvisor may
+   * have heard of yet.
    */
-  kind: "good" | "wrong-checksum" | "contradicting";
+  kind: "good" | "wrong-checksum" | "contradicting" | "mended";
   /**
    * Nymvisor has answered for it: it stood in the plan, or `add-upgrade` ended with 0. What was announced to a nymvisor that
    * was killed before it could note it is not lost, but was never taken.

@@ -1,7 +1,7 @@
 import { journalState, type NodePlaces } from "./disk.ts";
 import { EventLog } from "./event-log.ts";
 import { NymvisorRun, type RunEnding } from "./nymvisor-run.ts";
-import { processesWith, signalProcess } from "./processes.ts";
+import { isStillAlive, processesWith, signalProcess } from "./processes.ts";
 import type { Random } from "./random.ts";
 import { recoveryTime } from "./recovery-time.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -69,14 +69,15 @@ export class ChaosNode {
     return true;
   }
 
-  /** SIGKILL to the daemon. @returns whether one ran. */
-  killDaemon(): boolean {
+  /** SIGKILL to the daemon, at once; settles when it is dead. @returns whether one ran. */
+  async killDaemon(): Promise<boolean> {
     const daemon = this.events.livingDaemon();
     if (daemon === undefined) return false;
     if (!this.around.restartOnFailure) this.run?.reasonsToEnd.push("its daemon was killed");
-    const killed = signalProcess(daemon, "SIGKILL");
-    if (killed) this.around.timeline.note(this.id, `daemon ${daemon.pid} (${daemon.version}) killed`);
-    return killed;
+    if (!signalProcess(daemon, "SIGKILL")) return false;
+    this.around.timeline.note(this.id, `daemon ${daemon.pid} (${daemon.version}) killed`);
+    while (isStillAlive(daemon)) await Bun.sleep(1);
+    return true;
   }
 
   /** Starts another `run` beside the one that runs. It is killed as soon as that one ends, lest it take its place. */

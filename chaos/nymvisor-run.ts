@@ -76,7 +76,8 @@ export class NymvisorRun {
 
   private hear(line: string): void {
     this.log.push({ at: Date.now(), line });
-    this.timeline.note(this.who, `| ${line}`);
+    // There are hundreds of these while a world is waited for.
+    if (!line.includes("SIGHUP received")) this.timeline.note(this.who, `| ${line}`);
     for (const listener of this.listeners) listener(line);
   }
 }

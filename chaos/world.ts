@@ -116,7 +116,7 @@ export class World {
     while (this.killAll() > 0) await Bun.sleep(5);
     if (keep) {
       this.box.preserve();
-      writeFileSync(join(this.options.folder, "timeline.txt"), `${this.timeline}\n`);
+      writeFileSync(join(this.options.folder, "timeline.txt"), `${this.timeline.whole}\n`);
     } else {
       this.remove();
     }

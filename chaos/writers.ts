@@ -16,8 +16,10 @@ const COMMAND_LIMIT_MS = 40_000;
 export class Writers {
   private releases = 0;
   private latest: Announced | undefined;
-  /** What the latest release reads once it is mended; null when nothing is wrong with it. */
-  private mended: (() => void) | null = null;
+  /** Announces the latest release anew, without what is wrong with it; null when nothing is. */
+  private mend: (() => void) | null = null;
+  /** Where the latest release's binary is, once it is mended. */
+  private mendedUrl: string | null = null;
 
   constructor(
     private readonly around: Surroundings,
@@ -39,51 +41,61 @@ export class Writers {
     return path;
   }
 
-  /** Announces a release, or mends the last one; not before the last one has been noticed. */
+  /** Announces a release, or mends the last one; not before what was last announced has been noticed. */
   announce(random: Random): void {
-    if (this.latest !== undefined && !this.isNoticed(this.latest)) return;
-    if (this.mended !== null && random.chance(0.5)) {
-      this.mended();
-      return;
+    const { latest } = this;
+    if (latest !== undefined) {
+      if (!this.isNoticed(latest)) return;
+      if (latest.kind === "mended") latest.kind = "good";
     }
+    if (this.mend !== null && random.chance(0.5)) {
+      this.mend();
+      this.mend = null;
+    } else {
+      this.release(random);
+    }
+  }
+
+  private release(random: Random): void {
     const daemon = this.newDaemon(random);
+    const { version } = daemon;
     const kind = random.weighted({ good: 84, "wrong-checksum": 10, contradicting: 6 });
-    const entry = this.ledger.add({ name: `release-${daemon.version}`, version: daemon.version, by: "release", kind });
-    this.latest = entry;
-    const due = new Date(Date.now() + random.pick([-3_600_000, 0, 0, random.between(0, 300)]));
-    const say = (program: string, url: string) => {
+    const entry = this.ledger.add({ name: `release-${version}`, version, by: "release", kind });
+    const due = new Date(Date.now() + random.pick([-3_600_000, 0, 0, random.between(0, 300)])).toISOString();
+    const details = random.chance(0.3) ? sampleBuildInfo({ name: DAEMON, version }) : null;
+    /** @param served what is there in truth */
+    const say = (program: string, served = program): string => {
+      const url = this.server.publish(new TextEncoder().encode(served));
       this.server.announce({
         manual: false,
         name: entry.name,
         notes: "",
         publishDate: null,
-        version: entry.version,
+        version,
         platforms: { any: { checksum: sha256(program), checksumAlgorithm: "sha256", url } },
-        upgradeTime: due.toISOString(),
-        binaryDetails: random.chance(0.3) ? sampleBuildInfo({ name: DAEMON, version: entry.version }) : null,
+        upgradeTime: due,
+        binaryDetails: details,
       });
+      return url;
     };
-    const publish = (program: string) => this.server.publish(new TextEncoder().encode(program));
     const good = daemonProgram(daemon);
-    const sayGood = () => {
-      entry.kind = "good";
-      this.mended = null;
-      this.ledger.allow(sha256(good), daemon.version);
-      say(good, publish(good));
+    this.latest = entry;
+    this.mend = null;
+    this.mendedUrl = null;
+    this.around.tally.releases += 1;
+    this.around.timeline.note("releases", `${entry.name} (${kind}), due ${due}`);
+    this.ledger.allow(sha256(good), version);
+    if (kind === "good") {
+      say(good);
+      return;
+    }
+    if (kind === "wrong-checksum") say(good, daemonProgram({ ...daemon, forbidden: true }));
+    else say(daemonProgram({ ...daemon, version: `${version}-other` }));
+    this.mend = () => {
+      entry.kind = "mended";
+      this.mendedUrl = say(good);
       this.around.timeline.note("releases", `${entry.name} is mended`);
     };
-    this.around.tally.releases += 1;
-    this.around.timeline.note("releases", `${entry.name} (${kind}), due ${due.toISOString()}`);
-    if (kind === "good") {
-      sayGood();
-    } else if (kind === "wrong-checksum") {
-      say(good, publish(daemonProgram({ ...daemon, forbidden: true })));
-      this.mended = sayGood;
-    } else {
-      const other = daemonProgram({ ...daemon, version: `${daemon.version}-other` });
-      say(other, publish(other));
-      this.mended = sayGood;
-    }
   }
 
   /** Adds a binary by hand, sometimes with a hand that is taken away in the middle of it. */
@@ -132,7 +144,13 @@ export class Writers {
   }
 
   private isNoticed(entry: Announced): boolean {
-    return entry.taken || this.nodes.some((node) => entry.name in readStatus(node.places).refused);
+    if (entry.refused !== null || this.nodes.some(({ places }) => entry.name in readStatus(places).refused))
+      return true;
+    const { mendedUrl } = this;
+    if (!entry.taken || mendedUrl === null) return entry.taken;
+    if (readHistory(this.shared).includes(entry.name)) return true;
+    const queued = readPlan(this.shared).queuedUp.find(({ name }) => name === entry.name);
+    return queued?.platforms.any?.url === mendedUrl;
   }
 
   /** Versions rise in the order in which they are made, whoever makes them. */

@@ -15,8 +15,8 @@ export interface DaemonListener {
   /** It runs as a daemon of that home. */
   started(process: SimulatedProcess, home: string, build: string, program: Program, digest: string): void;
   spawned(caller: SimulatedProcess): void;
-  /** Daemons behave from now on. */
-  readonly calm: boolean;
+  /** Whether daemons behave from now on. */
+  isCalm(): boolean;
 }
 
 const SECOND = 1_000_000;
@@ -52,12 +52,17 @@ export class Daemons {
     });
     const exited = Promise.withResolvers<Ending>();
     let print = () => {};
+    let closed = false;
     const stdout = new ReadableStream<Uint8Array>({
       start(controller) {
         print = () => {
+          if (closed) return;
           if (asked) controller.enqueue(new TextEncoder().encode(JSON.stringify(buildInfoOfProgram(program))));
           controller.close();
         };
+      },
+      cancel() {
+        closed = true;
       },
     });
     child.onEnd.push((exitCode, signal) => {
@@ -101,7 +106,7 @@ export class Daemons {
   #live(daemon: SimulatedProcess, environment: Readonly<Record<string, string>>): void {
     const { machine, listener } = this;
     const { random } = daemon;
-    const rough = (probability: number) => !listener.calm && random.chance(probability);
+    const rough = (probability: number) => !listener.isCalm() && random.chance(probability);
     const deaf = rough(0.06);
     const slow = rough(0.2);
     let stopping = false;
@@ -115,7 +120,6 @@ export class Daemons {
       const child = machine.spawn({ role: "daemon", name: "child of a daemon", group: daemon.pid, environment });
       child.onSignal = () => {};
       const lingers = rough(0.5);
-      daemon.onEnd.push(() => {});
       const look = () => {
         if (isLiving(daemon)) machine.schedule(child, SECOND, "looks for its parent", look);
         else if (!lingers) machine.end(child, 0, null);

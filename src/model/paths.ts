@@ -99,6 +99,8 @@ export interface BuildLayout {
   info: string;
   /** "Staged and verified": sha256, size and build information of the binary; written last. */
   staged: string;
+  /** Held by the one node that downloads the binary, of all that share the upgrade data. */
+  stagingLock: string;
   /** What `current` points to, relative to the upgrade data folder. */
   link: string;
 }
@@ -118,6 +120,7 @@ export function buildLayout(layout: Layout, name: string): BuildLayout {
     binary: join(bin, layout.daemon),
     info: join(folder, "upgrade-info.json"),
     staged: join(folder, "staged.json"),
+    stagingLock: join(bin, `.${layout.daemon}.staging.lock`),
     link,
   };
 }

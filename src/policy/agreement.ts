@@ -40,7 +40,8 @@ export function judgeAgreement({ current, record, history }: Sides): Agreement {
       sides: `binary | current-version-info.json: ${differing.join("; ")}`,
     };
   }
-  if (isBehind(record, current, history)) return { state: "behind" };
+  const { name, build } = current;
+  if (isBehind(record, { name, version: build.build_version }, history)) return { state: "behind" };
   return {
     state: "disagreed",
     other: "record",
@@ -54,12 +55,16 @@ function contradictions(build: BuildInfo, info: UpgradeInfo): string[] {
   return build.build_version === info.version ? [] : [`build_version: ${build.build_version} | ${info.version}`];
 }
 
-/** The history says which came first; where it does not, the versions do. */
-function isBehind(record: VersionRecord, current: Sides["current"], history: History["history"]): boolean {
+/** Whether a home is on an older build than `current`: the history says which came first; where it does not, the versions do. */
+export function isBehind(
+  record: VersionRecord,
+  current: { name: string; version: string },
+  history: History["history"],
+): boolean {
   const performed = (name: string) => history.findLastIndex(({ info }) => info.name === name);
   const currentAt = performed(current.name);
   const recordAt = performed(record.name);
   if (currentAt !== -1 && (recordAt !== -1 || record.name === "genesis")) return recordAt < currentAt;
-  const order = compareVersions(record.version, current.build.build_version);
+  const order = compareVersions(record.version, current.version);
   return order !== undefined && order < 0;
 }

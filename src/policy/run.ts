@@ -147,7 +147,7 @@ function startStaging(state: RunState, now: Moment, effects: Effect[]): RunState
 
 /**
  * The upgrade that is performed now. Entries go in order of due time; one whose staging is still under way is waited
- * for, one whose staging has failed does not keep later ones waiting.
+ * for, and so is one that waits for its turn; one that has failed does not keep later ones waiting.
  */
 function nextTarget(state: RunState, now: Moment): Target | null {
   if (state.recording !== null) return null;
@@ -159,7 +159,11 @@ function nextTarget(state: RunState, now: Moment): Target | null {
     const progress = state.progress.get(entry.name);
     if (progress === undefined) continue;
     if (progress.staging.state === "staged") {
-      if (isHeld(progress.heldUntil, now)) continue;
+      if (isHeld(progress.heldUntil, now)) {
+        // One that has failed is gone past; one that waits for its turn is not overtaken.
+        if (progress.attempts === 0) return null;
+        continue;
+      }
       return { kind: "upgrade", name: entry.name, fingerprint: entry.fingerprint };
     }
     if (progress.staging.state !== "failed" && progress.stagingFailures === 0) return null;

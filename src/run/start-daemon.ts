@@ -3,10 +3,12 @@ import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
 import type { Emit } from "../model/events.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
+import { isDecided } from "../policy/recovery.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { buildInfoOf } from "../upgrade/build-information.ts";
 import { readCurrent } from "../upgrade/current.ts";
+import { readJournal } from "../upgrade/journal.ts";
 import { compareSides, disagreement, type HomeState } from "../upgrade/take-stock.ts";
 
 export interface StartContext {
@@ -45,7 +47,7 @@ export async function startBuild(context: StartContext, args: readonly string[])
   let { buildInfo } = home;
   // By its own path: `current` itself may be moved on, by another node that shares it, before the daemon is started.
   let { name, binary } = home.current;
-  if (home.agreement.state === "behind" && home.record !== undefined) {
+  if (home.agreement.state === "behind" && home.record !== undefined && !isSwitched(layout, home.current.name)) {
     const before = buildLayout(layout, home.record.name);
     if (disk.existsSync(before.binary)) {
       ({ binary, name } = before);
@@ -56,4 +58,10 @@ export async function startBuild(context: StartContext, args: readonly string[])
   const daemon = await startDaemon({ layout, binary, args, environment, emit });
   emit({ type: "daemon.started", pid: daemon.pid, name, version: buildInfo.build_version });
   return { daemon, name, buildInfo };
+}
+
+/** Whether this home was saved and moved onto `current`, and only the documents could not be made to say so yet. */
+function isSwitched(layout: Layout, current: string): boolean {
+  const journal = readJournal(layout);
+  return journal.state === "found" && isDecided(journal.value, current);
 }

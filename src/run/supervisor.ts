@@ -160,7 +160,11 @@ export class Supervisor {
       ...this.context,
       askSources: this.context.services.askSources,
       running: () => this.requireRunning(),
-      wasWithdrawn: (info) => this.withdrawals.includes(info),
+      wasWithdrawn: (info) => {
+        // A person may have taken it out a moment ago, and the watcher not have told of it yet.
+        this.readPlan();
+        return this.withdrawals.includes(info);
+      },
       refused: (name, reason) => this.status.refused(name, reason),
       signal: this.over.signal,
     });
@@ -293,13 +297,15 @@ export class Supervisor {
         );
         return;
       }
+      // Before the news: with it the next upgrade may fall due, which takes a turn of its own.
+      this.endTurn();
       this.take({ type: "started" });
       this.cancelRest();
       this.cancelRest = this.context.clock.after(REST_MS, () => this.context.services.releaseMemory());
     } catch (error) {
+      this.endTurn();
       this.take({ type: "start-failed", reason: adviceOf(error) });
     }
-    this.endTurn();
     this.startBackground();
   }
 

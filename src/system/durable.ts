@@ -98,6 +98,17 @@ export function publishFileDurably(temporary: string, path: string): void {
   syncFolder(dirname(path));
 }
 
+/** Lets everybody execute a file. Durable when it returns; the file's ctime has moved. */
+export function makeExecutableDurably(path: string): void {
+  const file = disk.openSync(path, constants.O_RDONLY);
+  try {
+    disk.fchmodSync(file, (disk.fstatSync(file).mode & 0o7777) | 0o111);
+    disk.fsyncSync(file);
+  } finally {
+    disk.closeSync(file);
+  }
+}
+
 /** Removes a file, durably. One that is not there is no error. */
 export function removeFileDurably(path: string): void {
   try {

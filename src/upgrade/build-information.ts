@@ -4,7 +4,7 @@ import type { BuildInfo } from "../model/build-info.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
 import type { BuildLayout } from "../model/paths.ts";
 import { chooseBinary } from "../policy/choose-binary.ts";
-import { disk } from "../system/disk.ts";
+import { makeExecutableDurably } from "../system/durable.ts";
 import { hashFile, identityOf, readStaged, writeNote } from "./staged.ts";
 
 /**
@@ -32,7 +32,7 @@ export async function noteBuild(
 ): Promise<void> {
   if (readStaged(build) !== undefined) return;
   const { mode } = identityOf(build.binary);
-  if ((mode & 0o111) === 0) disk.chmodSync(build.binary, (mode & 0o7777) | 0o111);
+  if ((mode & 0o111) === 0) makeExecutableDurably(build.binary);
   const { identity } = identityOf(build.binary);
   const sha256 = await hashFile(build.binary, "sha256");
   const choice = chooseBinary(info, platform, false);

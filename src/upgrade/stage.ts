@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { inspectBinary } from "../daemon/inspect.ts";
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import { type BuildInfo, differingFields } from "../model/build-info.ts";
@@ -9,8 +10,10 @@ import { printable } from "../model/names.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import { type AnnouncedBinary, chooseBinary } from "../policy/choose-binary.ts";
 import { disk } from "../system/disk.ts";
-import { makeFolderDurably, publishFileDurably, setAside } from "../system/durable.ts";
+import { makeExecutableDurably, makeFolderDurably, publishFileDurably, setAside } from "../system/durable.ts";
+import { tryLock } from "../system/lock.ts";
 import type { downloadBinary } from "../upstream/download.ts";
+import { DownloadError } from "../upstream/download-error.ts";
 import { type BinaryNote, hashFile, identityOf, readNote, type Staged, writeNote } from "./staged.ts";
 
 /**
@@ -62,7 +65,27 @@ export async function stage(request: StageRequest): Promise<Staged> {
     });
   }
   signal.throwIfAborted();
-  return accept(request, build, await download(request, build, announced));
+  return alone(build, async () => {
+    const meanwhile = await findBinary(request, build, announced);
+    return accept(request, build, meanwhile ?? (await download(request, build, announced)));
+  });
+}
+
+/**
+ * Nodes that share a build download it once: held from the last look for it to its note. A second download would take the
+ * place of a binary that another node has verified, or runs already.
+ */
+async function alone<T>({ binary, stagingLock }: BuildLayout, action: () => Promise<T>): Promise<T> {
+  const file = basename(binary);
+  const claim = tryLock(stagingLock, `downloading ${file}`);
+  if (claim.lock === null) {
+    throw new DownloadError({ kind: "busy", file, lock: stagingLock, pid: claim.holder?.pid });
+  }
+  try {
+    return await action();
+  } finally {
+    claim.lock.release();
+  }
 }
 
 type Source = Pick<BinaryNote, "sha256" | "origin" | "url">;
@@ -137,7 +160,7 @@ async function download(request: StageRequest, build: BuildLayout, announced: An
 async function accept(request: StageRequest, build: BuildLayout, source: Source): Promise<Staged> {
   const { info, layout, emit } = request;
   const { mode } = identityOf(build.binary);
-  if ((mode & 0o111) !== 0o111) disk.chmodSync(build.binary, (mode & 0o7777) | 0o111);
+  if ((mode & 0o111) !== 0o111) makeExecutableDurably(build.binary);
   const note = { ...source, buildInfo: null, refused: null };
   let buildInfo: BuildInfo;
   try {

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { BuildInfo } from "../model/build-info.ts";
 import {
   historySchema,
@@ -70,7 +70,13 @@ function sweep({ layout, emit }: StockContext): void {
     ...builds,
     ...builds.map((folder) => join(folder, "bin")),
   ];
-  const locks = [layout.turnLock, ...builds.map((folder) => partialNames(join(folder, "bin", layout.daemon)).lock)];
+  const locks = [
+    layout.turnLock,
+    ...builds.flatMap((folder) => {
+      const { binary, stagingLock } = buildLayout(layout, basename(folder));
+      return [stagingLock, partialNames(binary).lock];
+    }),
+  ];
   const swept = [
     ...folders.flatMap(sweepTemporaries),
     ...sweepUnfinishedBackups(layout.backups),
@@ -200,7 +206,9 @@ function settlePlan({ layout, clock, emit }: StockContext, current: string): voi
     if (info === undefined) return;
     const waiting = plan.queuedUp.filter(({ name }) => name !== current);
     const order = compareVersions(plan.current.version, info.version);
-    const unfinished = order !== undefined && order > 0 && !waiting.some(({ name }) => name === plan.current.name);
+    // What has run already is not put back: a person has gone below it since.
+    const known = waiting.some(({ name }) => name === plan.current.name) || wasPerformed(layout, plan.current.name);
+    const unfinished = order !== undefined && order > 0 && !known;
     writePlan(layout, { ...plan, current: info, queuedUp: unfinished ? [...waiting, plan.current] : waiting });
     emit({ type: "document.rebuilt", path: layout.plan, from: layout.current });
     return;
@@ -220,6 +228,14 @@ function settlePlan({ layout, clock, emit }: StockContext, current: string): voi
   }
   writePlan(layout, { current: info, queuedUp: announcedAndNotDone(layout, info) });
   emit({ type: "document.rebuilt", path: layout.plan, from: layout.upgradeData });
+}
+
+/** Whether it ran: as the history says, or as this home's record does, which is written before the history. */
+function wasPerformed(layout: Layout, name: string): boolean {
+  const history = readHistory(layout);
+  if (history.state === "found" && history.value.history.some(({ info }) => info.name === name)) return true;
+  const record = readVersionRecord(layout);
+  return name === "genesis" || (record.state === "found" && record.value.name === name);
 }
 
 /** The information of a build, from its own file, the plan or the record of this home. */

@@ -27,6 +27,7 @@ import {
   writeUpgradeInfo,
   writeVersionRecord,
 } from "./shared-documents.ts";
+import { contradictionOf } from "./stage.ts";
 import { confirmUnchanged, type Staged, verifyStaged } from "./staged.ts";
 
 /**
@@ -128,6 +129,10 @@ async function prepareForward({ layout, environment, signal }: TransactionContex
     });
   }
   const buildInfo = await buildInfoOf(build, environment, signal);
+  const contradiction = contradictionOf(buildInfo, found.value, layout.daemon);
+  if (contradiction !== null) {
+    throw new NymvisorError({ what: `the binary of ${printable(name)} is refused`, why: contradiction });
+  }
   const record = readVersionRecord(layout);
   const from = record.state === "found" ? record.value.name : "an unknown build";
   return { from, info: found.value, build, buildInfo, staged: null };

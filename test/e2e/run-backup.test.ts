@@ -148,7 +148,7 @@ describe("a backup that cannot be made keeps the node running on the old version
     await waitFor("the reason", () => node.status().upgrades["1.1.0"]?.reason?.includes(obstacle));
     expect(node.current()).toBe("genesis");
     expect(node.events.of("signal")).toEqual([]);
-    expect(node.running()).toHaveLength(1);
+    await node.oneRuns();
     rmSync(obstacle);
     // Something in the plan is touched: that is when it is looked at again at once.
     node.editPlan((plan) => plan);
@@ -168,7 +168,7 @@ describe("a backup that cannot be made keeps the node running on the old version
     expect(await run.waitForLog(/1\.1\.0 failed/)).toMatch(/no room for the backup/);
     await waitFor("the reason", () => /no room/.test(node.status().upgrades["1.1.0"]?.reason ?? ""));
     expect(node.events.of("signal")).toEqual([]);
-    expect(node.running()).toHaveLength(1);
+    await node.oneRuns();
     const remount = ["mount", "-o", "remount,size=200m", small];
     expect(Bun.spawnSync([...disk.through, ...remount]).exitCode).toBe(0);
     node.editPlan((plan) => plan);

@@ -84,6 +84,7 @@ test("a release is downloaded into its place, executable, beside what announced 
   node.release("1.1.0", { due: nextYear() });
   await using run = await node.run();
   await run.waitForLog(/1\.1\.0 is staged/);
+  await run.stop();
   expect(statSync(node.binaryOf("1.1.0")).mode & 0o777).toBe(0o755);
   expect(readdirSync(dirname(node.binaryOf("1.1.0")))).toEqual(["nym-node"]);
   expect(readdirSync(join(node.data, "upgrades/1.1.0")).toSorted()).toEqual([

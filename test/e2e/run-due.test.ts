@@ -23,7 +23,7 @@ describe("what has to wait", () => {
     node.release("1.1.0", { serving: { bytesPerSecond: 2_000 } });
     await using run = await node.run();
     await run.waitForLog(/staging the upgrade/);
-    expect(node.running()).toHaveLength(1);
+    await node.oneRuns();
     await run.waitForLog(/1\.1\.0 is staged/);
     const asked = node.events.of("signal").length;
     expect(asked).toBe(0);

@@ -71,7 +71,7 @@ describe("a source that answers", () => {
     elsewhere.close();
     await using run = await node.run(["run"], { variables });
     expect(await run.waitForLog(/no answer about releases/)).toContain("refused");
-    expect(node.running()).toHaveLength(1);
+    await node.oneRuns();
   });
 });
 

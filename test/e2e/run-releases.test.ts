@@ -122,7 +122,7 @@ describe("a release is refused, once in the log, and the node runs on,", () => {
     expect(node.queue()).toEqual([]);
     expect(existsSync(node.home.at("evil"))).toBe(false);
     expect(node.downloads()).toEqual([]);
-    expect(node.running()).toHaveLength(1);
+    await node.oneRuns();
   });
 
   test("also when a person's editor put such a name into the plan", async () => {
@@ -214,6 +214,6 @@ describe("an entry of the plan", () => {
     node.editPlan((plan) => ({ ...plan, queuedUp: [] }));
     await request.closed;
     await run.waitForLog(/no longer in the plan/);
-    expect(node.running()).toHaveLength(1);
+    await node.oneRuns();
   });
 });

@@ -30,7 +30,7 @@ test("a daemon that fails is started again after the delay, with the same words"
   for (const { args } of starts) expect(args).toEqual(["run", "--id", "x", ""]);
   expect((starts[1]?.at ?? 0) - (ends[0]?.at ?? 0)).toBeGreaterThan(250);
   expect((starts[2]?.at ?? 0) - (ends[1]?.at ?? 0)).toBeGreaterThan(250);
-  expect(node.running()).toHaveLength(1);
+  await node.oneRuns();
   expect((await run.stop()).status).toBe(0);
 });
 

@@ -22,7 +22,7 @@ async function expectRefused(node: PreparedNode, run: RunningNymvisor, name: str
   expect(await run.waitForLog(/could not be staged/)).toMatch(reason);
   await waitFor("the reason in upgrade-status.json", () => reason.test(node.status().upgrades[name]?.reason ?? ""));
   expect(node.events.of("signal")).toEqual([]);
-  expect(node.running()).toHaveLength(1);
+  await node.oneRuns();
   expect(node.current()).toBe("genesis");
   expect(node.queue()).toEqual([name]);
 }

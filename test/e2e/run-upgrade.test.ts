@@ -182,7 +182,8 @@ test("a binary that is exchanged after it was staged is not switched to, and the
   writeFileSync(node.binaryOf("1.1.0"), "#!/bin/sh\nexit 0\n");
   node.reschedule("1.1.0", new Date());
   await run.waitForLog(/1\.1\.0 failed: the binary .* is not the one that was verified/);
-  // It is looked at anew then, and is no binary of the node at all.
+  // Once the plan is touched it is looked at anew, and is no binary of the node at all.
+  node.editPlan((plan) => plan);
   await waitFor("the reason", () => /is not a Nym binary/.test(node.status().upgrades["1.1.0"]?.reason ?? ""));
   expect(node.events.of("signal")).toEqual([]);
   expect(node.current()).toBe("genesis");

@@ -53,7 +53,8 @@ describe("the binary of an upgrade", () => {
 
   test("is not looked for among what an object inherits", () => {
     for (const name of ["constructor", "__proto__", "toString"]) {
-      expect(chooseBinary(announced({}), name, false)).toMatchObject({ found: false });
+      const reason = `it is announced for no platform at all, and this machine is ${name}`;
+      expect(chooseBinary(announced({}), name, false)).toEqual({ found: false, reason });
     }
   });
 

@@ -262,6 +262,13 @@ describe("a request to stop", () => {
       expect(machine.stop("SIGINT")).toEqual([]);
     });
 
+    test("begins nothing that would be in vain, whatever the plan says", () => {
+      const machine = upgrading();
+      machine.stop();
+      expect(deeds(machine.read(plan(entry("1.1.0"), entry("1.2.0"))))).toEqual([]);
+      expect(deeds(machine.pass(HOUR))).toEqual([]);
+    });
+
     test("ends when the upgrade was given up after the daemon had been stopped", () => {
       const machine = upgrading();
       machine.stop();

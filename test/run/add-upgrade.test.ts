@@ -7,6 +7,7 @@ import { addUpgrade } from "../../src/run/add-upgrade.ts";
 import { initialise } from "../../src/run/initialise.ts";
 import { readPlanView } from "../../src/run/plan-view.ts";
 import { systemClock } from "../../src/system/clock.ts";
+import { tryLock } from "../../src/system/lock.ts";
 import { switchCurrent } from "../../src/upgrade/current.ts";
 import { readUpgradeInfo, requirePlan, writePlan, writeUpgradeInfo } from "../../src/upgrade/shared-documents.ts";
 import { readStaged } from "../../src/upgrade/staged.ts";
@@ -16,6 +17,7 @@ import { failureOfAsync } from "../support/failure.ts";
 import { HOSTILE_KINDS, sampleBuildInfo, writeHostileDaemon, writeSampleDaemon } from "../support/sample-daemon.ts";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
 import { NOON, platform, upgradeInfo } from "../support/upgrades.ts";
+import { waitFor } from "../support/wait.ts";
 
 let home: TemporaryHome;
 let layout: Layout;
@@ -114,6 +116,18 @@ describe("an upgrade that a person adds", () => {
     await Promise.all(names.map((name) => add({ name })));
     expect(queue().toSorted()).toEqual(names);
   });
+});
+
+test("of two that are added at the same moment under one name, one is refused and leaves nothing", async () => {
+  const { bin } = buildLayout(layout, "1.1.0");
+  const { lock } = tryLock(layout.upgradeLock, "this test");
+  const adding = Promise.allSettled([add(), add()]);
+  await waitFor("both copies", () => existsSync(bin) && readdirSync(bin).length === 2);
+  lock?.release();
+  const outcomes = await adding;
+  expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+  expect(readdirSync(bin)).toEqual(["nym-node"]);
+  expect(queue()).toEqual(["1.1.0"]);
 });
 
 describe("by force an upgrade", () => {

@@ -5,7 +5,7 @@ import { fingerprintOf } from "../../src/policy/incoming.ts";
 import { readPlanView } from "../../src/run/plan-view.ts";
 import { switchCurrent } from "../../src/upgrade/current.ts";
 import { requirePlan, writePlan, writeUpgradeInfo } from "../../src/upgrade/shared-documents.ts";
-import { placeBuild, setUp } from "../support/builds.ts";
+import { noteBinary, placeBuild, setUp } from "../support/builds.ts";
 import { failureOf } from "../support/failure.ts";
 import { emptyInstance } from "../support/instance.ts";
 import { sampleBuildInfo } from "../support/sample-daemon.ts";
@@ -117,15 +117,21 @@ describe("a home", () => {
     expect(read().view).toMatchObject({ current: "1.1.0", behind: true });
   });
 
-  test("is not behind as long as it is not sure that the new build is whole", () => {
+  test("is behind too when the note of the new build is lost: the binary is asked then, before anything is done", () => {
     moveOn();
     unlinkSync(buildLayout(layout, "1.1.0").staged);
+    expect(read().view.behind).toBe(true);
+  });
+
+  test("is not behind when the note of the new build speaks of another one than the plan", () => {
+    moveOn();
+    noteBinary(buildLayout(layout, "1.1.0"), "1.2.0");
     expect(read().view.behind).toBe(false);
   });
 
   test("is not behind as long as the plan does not say so too", () => {
     moveOn();
-    writePlan(layout, { ...requirePlan(layout), current: upgradeInfo({ name: "genesis", version: "1.0.0" }) });
+    writePlan(layout, { ...requirePlan(layout), current: upgradeInfo({ name: "another" }) });
     expect(read().view.behind).toBe(false);
   });
 

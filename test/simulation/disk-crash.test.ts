@@ -258,6 +258,20 @@ describe("of the names in a folder, a loss of power leaves", () => {
     expect(outcomes(act, both)).toEqual(new Set([`${OLD}, undefined`, `undefined, ${OLD}`, "undefined, undefined"]));
   });
 
+  test("a folder that was moved to another where it then is, for good", () => {
+    for (let seed = 0; seed < 50; seed += 1) {
+      const disk = machine(seed);
+      disk.forProcess({ pid: 1 }).renameSync("/d", "/e/d");
+      disk.crash(new Random(seed));
+      const process = disk.forProcess({ pid: 1 });
+      if (process.existsSync("/d")) process.renameSync("/d", "/e/moved");
+      const there = process.readdirSync("/e");
+      disk.sync();
+      disk.crash(new Random(seed));
+      expect(disk.forProcess({ pid: 1 }).readdirSync("/e")).toEqual(there);
+    }
+  });
+
   test("two folders that were moved into each other no circle", () => {
     const act = (disk: ProcessDisk) => {
       disk.renameSync("/d", "/e/d");

@@ -67,7 +67,7 @@ describe("a document", () => {
     ["zeros, as after a loss of power", "\0".repeat(500), "it is not JSON"],
     ["half of itself", encodeDocument(planSchema, plan).slice(0, 200), "it is not JSON"],
     ["more than itself", `${encodeDocument(planSchema, plan)}}`, "it is not JSON"],
-    ["bytes that are no text", Uint8Array.of(123, 34, 255, 34, 125), "it is not JSON"],
+    ["bytes that are no text", Uint8Array.of(0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d), "it is not JSON"],
     ["something else", '{"history": []}', "current: "],
     ["a list", "[]", "it: "],
     ["a word", "null", "it: "],

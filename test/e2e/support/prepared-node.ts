@@ -7,7 +7,7 @@ import type { SampleBehaviour } from "../../support/sample-behaviour.ts";
 import { type SampleOptions, writeSampleDaemon } from "../../support/sample-daemon.ts";
 import type { SampleEvents } from "../../support/sample-events.ts";
 import { type TemporaryHome, temporaryHome } from "../../support/temporary-home.ts";
-import { isAlive } from "../../support/wait.ts";
+import { isAlive, waitFor } from "../../support/wait.ts";
 import { type Entry, Instance, type PlanFile, readJson, takeIn } from "./instance.ts";
 import { type RunningNymvisor, type Surroundings, sampleEvents, startNymvisor } from "./nymvisor.ts";
 
@@ -114,6 +114,11 @@ export class PreparedNode extends Instance implements AsyncDisposable {
   running(): number[] {
     const pids = this.events.of("started").map(({ pid }) => pid);
     return pids.filter(isAlive);
+  }
+
+  /** That one daemon runs. A daemon that was just started may not have written that down yet. */
+  async oneRuns(): Promise<void> {
+    await waitFor("one daemon to run", () => this.running().length === 1, { file: this.events.path });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -62,7 +62,8 @@ function systemError(code: FaultCode): Error {
 /** The same in every run: without what names the run, a writer, or a moment. */
 function normalise(path: string): string {
   const home = process.env.HOME;
-  const inHome = home !== undefined && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
+  const isInHome = home !== undefined && `${path}/`.startsWith(`${home}/`);
+  const inHome = isInHome ? `~${path.slice(home.length)}` : path;
   return inHome
     .replace(/\.tmp-\d+-\d+-\d+$/, ".tmp")
     .replace(/\d{4}-\d\d-\d\d-\d{9}/, "STAMP")

@@ -47,20 +47,28 @@ export function everyCase(points: readonly Point[]): Case[] {
   );
 }
 
+/** What nothing is decided by; written over and over in the same way. */
+const ASIDE = /\/(last-good|\.?upgrade-status\.json)/;
+
 /**
  * Without those that leave what another one leaves. Between two effects nothing changes, so a death after the one is a
  * death before the next: it is tried where others can see what was done. An fsync changes nothing that a process could
- * see. A temporary file that is empty, half or whole is the same to everybody, and so is what fails until it has its name.
+ * see. A temporary file that is empty, half or whole is the same to everybody, and so is what fails until it has its
+ * name. Of the file of a lock it matters whether it is there; the lock itself is gone with its holder.
  */
 export function distinctCases(points: readonly Point[]): Case[] {
   return points.flatMap((point) => {
     const kind = kindOf(point);
-    const isTemporary = point.effect.endsWith(".tmp");
+    if (ASIDE.test(point.effect) && point.occurrence > 1) return [];
+    const isUnfinished = point.effect.endsWith(".tmp") && /^(open|chmod)$/.test(kind);
+    const isLockFile = point.effect.endsWith(".lock");
+    const dies = isLockFile ? /^(open|remove)$/ : /^(?!fsync)/;
+    const diesAfter = isLockFile ? /^(lock|remove)$/ : /^(rename|remove|link|spawn-daemon|signal)$/;
+    const fails = isLockFile ? /^(open|write|remove)$/ : /^(?!rename)/;
     const actions: Case["action"][] = [];
-    if (kind !== "fsync" && !(isTemporary && /^(open|chmod)$/.test(kind))) actions.push("kill-before");
-    if (/^(rename|remove|link|spawn-daemon|signal|lock|unlock)$/.test(kind)) actions.push("kill-after");
-    if (kind !== "rename" && !(isTemporary && /^(open|chmod)$/.test(kind)))
-      actions.push(...errorsOf(point).slice(0, 1));
+    if (dies.test(kind) && !isUnfinished) actions.push("kill-before");
+    if (diesAfter.test(kind)) actions.push("kill-after");
+    if (fails.test(kind) && !isUnfinished) actions.push(...errorsOf(point).slice(0, 1));
     return actions.map((action) => ({ point, action }));
   });
 }

@@ -17,6 +17,8 @@ export interface Road {
   nodes: readonly NodeName[];
   /** The last effect that is tried: what comes after it other roads have shown. */
   until?: RegExp;
+  /** Those that are tried: the others are those of every start. */
+  of?: RegExp;
   /** Leaves out what another road has shown: it is the same code, in the same state. */
   onlyNew?: boolean;
   /** The process is to end by itself. */
@@ -77,8 +79,10 @@ export class Matrix {
     const running = await world.start(road.words, {}, true);
     await this.drive(world, road, running);
     const points = pointsOf(world.effects());
-    const last = road.until === undefined ? -1 : points.findIndex(({ effect }) => road.until?.test(effect));
-    return last === -1 ? points : points.slice(0, last + 1);
+    const { of: ofInterest, until } = road;
+    const last = until === undefined ? -1 : points.findIndex(({ effect }) => until.test(effect));
+    const part = last === -1 ? points : points.slice(0, last + 1);
+    return ofInterest === undefined ? part : part.filter(({ effect }) => ofInterest.test(effect));
   }
 
   private async tryOut(road: Road, one: Case): Promise<void> {

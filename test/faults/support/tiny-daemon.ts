@@ -4,19 +4,19 @@ import { sampleBuildInfo } from "../../support/sample-daemon.ts";
 
 /**
  * The script of a daemon that costs next to nothing: it answers build-info, and otherwise notes in `$SAMPLE_EVENTS` that
- * it started (and `two`, if another one of that file still runs) and becomes a sleep, which one SIGINT ends.
+ * it started (and `two`, if another one of its home still runs) and becomes a sleep, which one SIGINT ends.
  */
 export function tinyDaemon(version: string): string {
   const note = (event: string) =>
     `printf '{"event":"${event}","pid":%s,"version":"${version}","at":%s}\\n' "$$" 0 >>"$SAMPLE_EVENTS"`;
   return `#!/bin/sh
 case " $* " in *" build-info "*) printf '%s\\n' '${JSON.stringify(sampleBuildInfo({ version }))}'; exit 0;; esac
-[ ! -e "$SAMPLE_EVENTS.pids" ] || while read -r pid; do
+[ ! -e "$SAMPLE_EVENTS.pids.\${NYMVISOR_DAEMON_HOME##*/}" ] || while read -r pid; do
   stat=
   [ ! -r "/proc/$pid/stat" ] || read -r stat <"/proc/$pid/stat" 2>/dev/null
   case "$stat" in *"(sleep) Z "*|*"(sleep) X "*) ;; "$pid (sleep) "*) ${note("two")};; esac
-done <"$SAMPLE_EVENTS.pids"
-echo "$$" >>"$SAMPLE_EVENTS.pids"
+done <"$SAMPLE_EVENTS.pids.\${NYMVISOR_DAEMON_HOME##*/}"
+echo "$$" >>"$SAMPLE_EVENTS.pids.\${NYMVISOR_DAEMON_HOME##*/}"
 ${note("started")}
 exec sleep 600
 `;

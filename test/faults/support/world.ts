@@ -10,11 +10,10 @@ import { FAULT_MARK, FAULT_VARIABLE, type Fault, RECORD_VARIABLE } from "../buil
 import { faultExecutable } from "./fault-executable.ts";
 import { tinyDaemon, writeTinyDaemon } from "./tiny-daemon.ts";
 
-/** A home with one or two nodes in it, small enough that hundreds of them are made, broken and looked at in a minute. */
+/** A home with a node in it, or several, small enough that hundreds of them are made, broken and looked at in a minute. */
 
-/** Of the node that is tried, and of another one that shares its upgrade data. */
-export const NODES = ["n1", "n2"] as const;
-export type NodeName = (typeof NODES)[number];
+/** Of the node that is tried, and of others that share its upgrade data. */
+export type NodeName = "n1" | "n2" | "n3";
 
 const WITHIN = 30_000;
 
@@ -48,7 +47,7 @@ export class World {
     else cpSync(template.path, this.path, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
     rmSync(this.at("record"), { force: true });
     rmSync(this.at("events"), { force: true });
-    rmSync(this.at("events.pids"), { force: true });
+    rmSync(this.at("events.pids.n1"), { force: true });
   }
 
   at(...names: string[]): string {

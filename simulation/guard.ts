@@ -1,0 +1,256 @@
+import { dirname, join } from "node:path";
+import type { NymvisorEvent } from "../src/model/events.ts";
+import { buildLayout, type Layout } from "../src/model/paths.ts";
+import { HOME_VARIABLE } from "../src/daemon/record.ts";
+import type { BackupListener, SavedHome } from "./backups.ts";
+import type { Effect } from "./disk.ts";
+import { DocumentLedger } from "./documents.ts";
+import { isShared, kindOf } from "./files.ts";
+import type { Invariant, Violation } from "./invariants.ts";
+import type { Machine } from "./machine.ts";
+import type { Node } from "./node.ts";
+import { isLiving, type SimulatedProcess } from "./processes.ts";
+import { sha256 } from "./program.ts";
+import { UpgradeLedger } from "./upgrades.ts";
+
+/** What was started on a home, as the world remembers it. */
+interface HomeStory {
+  /** Daemons that were started on it. */
+  generation: number;
+  digest: string | undefined;
+  build: string | undefined;
+  daemon: SimulatedProcess | undefined;
+}
+
+/** Watches a world, and keeps the first invariant that was broken. */
+export class Guard implements BackupListener {
+  violation: Violation | undefined;
+  readonly documents: DocumentLedger;
+  readonly upgrades: UpgradeLedger;
+  readonly homes = new Map<string, HomeStory>();
+  /** Backups that an upgrade stands on, and that must be there from then on. */
+  readonly #backups = new Set<string>();
+  /** The inode of upgrade.lock that a process has locked. */
+  readonly #locked = new Map<SimulatedProcess, number>();
+  readonly #roomChecked = new Map<SimulatedProcess, string>();
+  /** Nodes that are stopped for an upgrade. */
+  readonly #down = new Map<number, SimulatedProcess>();
+  readonly #brought = new Set<string>();
+  #lastLook = "";
+  #lastCurrent = "genesis";
+  /** Daemons that ran something new for the first time. */
+  upgradesPerformed = 0;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly nodes: readonly Node[],
+  ) {
+    const observer = () => machine.observer;
+    this.documents = new DocumentLedger(observer, (what) => this.report("whole-documents", what));
+    const layouts = nodes.map(({ layout }) => layout);
+    this.upgrades = new UpgradeLedger(observer, layouts, (what) => this.report("never-lost", what));
+  }
+
+  report(invariant: Invariant, what: string): void {
+    if (this.violation !== undefined) return;
+    this.violation = { invariant, what };
+    this.machine.trace.note("guard", `VIOLATION ${invariant}: ${what}`);
+  }
+
+  get #layout(): Layout {
+    return (this.nodes[0] as Node).layout;
+  }
+
+  /** After each step. */
+  afterStep(): void {
+    this.#checkCurrent();
+    this.upgrades.check();
+  }
+
+  #checkCurrent(): void {
+    const { observer } = this.machine;
+    const { current, daemon } = this.#layout;
+    const binary = join(current, "bin", daemon);
+    const stat = observer.statSync(binary, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) return this.report("whole-current", "current leads to no binary");
+    const target = observer.readlinkSync(current);
+    const look = `${target} ${stat.ino} ${stat.ctimeNs} ${this.upgrades.of(nameOf(target)).digests.size}`;
+    if (look === this.#lastLook) return;
+    this.#lastLook = look;
+    const name = nameOf(target);
+    const digest = sha256(observer.readFileSync(binary));
+    if (!this.upgrades.of(name).digests.has(digest)) this.report("whole-current", `the binary of ${name} is none of its`);
+    if ((stat.mode & 0o111n) === 0n) this.report("whole-current", `the binary of ${name} is not executable`);
+  }
+
+  /** Before an effect of the tried code. */
+  before(process: SimulatedProcess, effect: Effect, path: string, destination?: string): void {
+    const changed = effect === "rename" ? [path, destination ?? ""] : effect === "unlink" ? [path] : [];
+    for (const name of changed) {
+      if (!isShared(kindOf(name)) || name.includes(".tmp-")) continue;
+      if (!this.#holdsLock(process)) this.report("locked-writes", `${process.name}: ${effect} ${name}`);
+    }
+  }
+
+  after(process: SimulatedProcess, effect: Effect, path: string, destination?: string): void {
+    const { layout } = this.nodes[0] as Node;
+    if (effect === "rename") {
+      this.documents.changed(path);
+      this.documents.changed(destination ?? "");
+      if (destination === layout.current) this.#currentMoved(process);
+    } else if (effect === "unlink") {
+      this.documents.changed(path);
+    } else if (effect === "fsync" && this.machine.observer.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+      this.documents.folderSynced(path);
+      if (path === dirname(layout.plan)) this.upgrades.planIsDurable();
+    }
+  }
+
+  #currentMoved(process: SimulatedProcess): void {
+    const name = nameOf(this.machine.observer.readlinkSync(this.#layout.current));
+    if (name === this.#lastCurrent) return;
+    this.#lastCurrent = name;
+    this.upgrades.switched(name);
+    const node = this.nodes.find(({ nymvisor }) => nymvisor === process);
+    const home = node === undefined ? undefined : this.homes.get(node.layout.home);
+    if (node === undefined || home === undefined) return;
+    if (this.#savedAs(node.layout, name) === undefined) {
+      this.report("backed-up", `current moves to ${name}, and ${node.layout.home} was not saved as it is`);
+    }
+  }
+
+  /** A whole backup of the home as it is now, made for that upgrade. */
+  #savedAs(layout: Layout, name: string): string | undefined {
+    const { observer } = this.machine;
+    const folder = join(layout.backups, name);
+    if (!observer.existsSync(folder)) return undefined;
+    const paths = observer.readdirSync(folder).map((file) => join(folder, file));
+    return paths.find((path) => {
+      const saved = this.#readBackup(path);
+      return saved?.home === layout.home && saved.generation === this.generationOf(layout.home);
+    });
+  }
+
+  #readBackup(path: string): SavedHome | undefined {
+    if (path.includes(".tmp-") || !this.machine.observer.existsSync(path)) return undefined;
+    try {
+      return JSON.parse(this.machine.observer.readFileSync(path, "utf8")) as SavedHome;
+    } catch {
+      return undefined;
+    }
+  }
+
+  lockTaken(process: SimulatedProcess, inode: number): void {
+    this.#locked.set(process, inode);
+  }
+
+  #holdsLock(process: SimulatedProcess): boolean {
+    const { observer } = this.machine;
+    const there = observer.statSync(this.#layout.upgradeLock, { throwIfNoEntry: false });
+    const open = process.ownDisk.openPaths.includes(this.#layout.upgradeLock);
+    return open && there !== undefined && Number(there.ino) === this.#locked.get(process);
+  }
+
+  /** A person put it where a binary belongs: they have run it for all that nymvisor can tell. */
+  broughtByPerson(digest: string): void {
+    this.#brought.add(digest);
+  }
+
+  executes(path: string, digest: string): void {
+    if (this.#brought.has(digest)) return;
+    for (const { digests } of this.upgrades.known.values()) if (digests.has(digest)) return;
+    this.report("verified-first", `${path} is executed, and is nothing that was ever verified`);
+  }
+
+  daemonStarted(process: SimulatedProcess, home: string, build: string, digest: string): void {
+    if (this.livesOn(home, process)) this.report("one-daemon", `a second daemon is started on ${home}`);
+    const story = this.homes.get(home);
+    const node = this.nodes.find(({ layout }) => layout.home === home);
+    if (story === undefined || node === undefined) return this.report("no-mistakes", `a daemon of no home: ${home}`);
+    if (story.digest !== undefined && story.digest !== digest) {
+      const backup = this.#savedAs(node.layout, build);
+      if (backup === undefined) this.report("backed-up", `${build} runs on ${home}, which was not saved before`);
+      else this.#backups.add(backup);
+      this.upgradesPerformed += 1;
+    }
+    story.generation += 1;
+    Object.assign(story, { digest, build, daemon: process });
+    this.#down.delete(node.index);
+  }
+
+  said(process: SimulatedProcess, { index, layout }: Node, event: NymvisorEvent): void {
+    if (event.type === "upgrade.queued") this.upgrades.of(event.name).queued = true;
+    if (event.type === "daemon.start-failed") this.#down.delete(index);
+    if (event.type === "warning" && event.about === "nymvisor itself") this.report("no-mistakes", event.reason);
+    const name = event.type === "daemon.stopping" ? /^upgrade to (.+)$/.exec(event.why)?.[1] : undefined;
+    if (name === undefined) return;
+    for (const [other, nymvisor] of this.#down) {
+      if (other !== index && isLiving(nymvisor)) {
+        this.report("one-at-a-time", `nodes ${other} and ${index} are both stopped for an upgrade`);
+      }
+    }
+    this.#down.set(index, process);
+    if (this.#roomChecked.get(process) !== name) {
+      this.report("ready-before-stop", `the daemon is stopped for ${name} without a look at the room`);
+    }
+    this.#roomChecked.delete(process);
+    const { binary } = buildLayout(layout, name);
+    const { observer } = this.machine;
+    const digest = observer.existsSync(binary) ? sha256(observer.readFileSync(binary)) : "none";
+    if (!this.upgrades.of(name).digests.has(digest) && !this.upgrades.of(name).excused) {
+      this.report("ready-before-stop", `the daemon is stopped for ${name}, whose binary is not ready`);
+    }
+  }
+
+  processEnded(process: SimulatedProcess): void {
+    this.#locked.delete(process);
+    this.#roomChecked.delete(process);
+    for (const [index, nymvisor] of this.#down) if (nymvisor === process) this.#down.delete(index);
+  }
+
+  /** After a loss of power, before anything starts. */
+  powerLost(): void {
+    const { plan, current } = this.#layout;
+    const spoiled = this.documents.isForeign(plan);
+    this.documents.check();
+    if (spoiled) this.upgrades.personWrote();
+    this.#lastLook = "";
+    this.#checkCurrent();
+    const name = nameOf(this.machine.observer.readlinkSync(current));
+    this.upgrades.powerLost(name, this.#lastCurrent);
+    this.#lastCurrent = name;
+    this.checkBackups();
+  }
+
+  /** What upgrades stand on is still there. */
+  checkBackups(): void {
+    for (const path of this.#backups) {
+      if (this.#readBackup(path) === undefined) this.report("backed-up", `${path} is gone`);
+    }
+  }
+
+  generationOf(home: string): number {
+    return this.homes.get(home)?.generation ?? 0;
+  }
+
+  livesOn(home: string, besides?: SimulatedProcess): boolean {
+    const mark = `${HOME_VARIABLE}=${home}\0`;
+    return [...this.machine.processes.values()].some(
+      (one) => one.role === "daemon" && one !== besides && isLiving(one) && one.environment.toString().includes(mark),
+    );
+  }
+
+  roomWasChecked(process: SimulatedProcess, name: string | undefined, enough: boolean): void {
+    if (enough && name !== undefined) this.#roomChecked.set(process, name);
+    else this.#roomChecked.delete(process);
+  }
+
+  savedWhileAlive(home: string): void {
+    this.report("backed-up", `${home} is saved while a daemon works on it`);
+  }
+}
+
+/** Of a build that `current` leads to. */
+export function nameOf(target: string): string {
+  return target.slice(target.lastIndexOf("/") + 1);
+}

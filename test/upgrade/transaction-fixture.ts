@@ -1,0 +1,81 @@
+import { expect } from "bun:test";
+import { existsSync, mkdirSync, readlinkSync, writeFileSync } from "node:fs";
+import type { History, UpgradeInfo } from "../../src/model/documents.ts";
+import type { Layout } from "../../src/model/paths.ts";
+import { fingerprintOf } from "../../src/policy/incoming.ts";
+import type { Target } from "../../src/policy/run-state.ts";
+import { backUp, checkBackupRoom } from "../../src/upgrade/backup.ts";
+import { readJournal } from "../../src/upgrade/journal.ts";
+import { readHistory, readVersionRecord, requirePlan } from "../../src/upgrade/shared-documents.ts";
+import type { TransactionContext } from "../../src/upgrade/transaction.ts";
+import { STANDING_CLOCK } from "../support/builds.ts";
+import { type EmptyInstance, emptyInstance } from "../support/instance.ts";
+import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
+
+/** An instance in a home of its own, with a daemon that only seems to run and real documents, archives and links. */
+export class TransactionFixture implements Disposable {
+  readonly home: TemporaryHome = temporaryHome();
+  readonly instance: EmptyInstance = emptyInstance(this.home);
+  readonly layout: Layout = this.instance.layout;
+  /** What was done, in order, and what a nymvisor would have found that came after one that was killed just then. */
+  readonly steps: string[] = [];
+  /** Gives the attempt up. */
+  readonly controller = new AbortController();
+
+  constructor() {
+    mkdirSync(`${this.layout.home}/config`);
+    writeFileSync(`${this.layout.home}/config/config.toml`, "key = 1\n");
+  }
+
+  context(others: Partial<TransactionContext> = {}): TransactionContext {
+    return {
+      ...this.instance,
+      emit: (event) => {
+        this.instance.emit(event);
+        if (event.type === "upgrade.switched") this.steps.push(`switch, ${this.situation()}`);
+      },
+      clock: STANDING_CLOCK,
+      environment: { PATH: "/usr/bin:/bin" },
+      checkBackupRoom,
+      backUp: async (request) => {
+        this.steps.push(`back up, ${this.situation()}`);
+        return backUp(request);
+      },
+      signal: this.controller.signal,
+      stopDaemon: async (why) => {
+        this.steps.push(`stop for ${why}, ${this.situation()}`);
+        return true;
+      },
+      ...others,
+    };
+  }
+
+  situation(): string {
+    const journal = readJournal(this.layout);
+    const moment = journal.state === "found" && journal.value.performedAt !== null ? " with its moment" : "";
+    const state = journal.state === "found" ? journal.value.state : journal.state;
+    const lock = existsSync(this.layout.upgradeLock) ? ", locked" : "";
+    return `journal ${state}${moment}, current ${readlinkSync(this.layout.current)}${lock}`;
+  }
+
+  history(): History["history"] {
+    const found = readHistory(this.layout);
+    return found.state === "found" ? found.value.history : [];
+  }
+
+  /** That the old build stands, and the upgrade is still to come. */
+  expectUntouched(info: UpgradeInfo): void {
+    expect(this.situation()).toBe("journal missing, current genesis");
+    expect(requirePlan(this.layout)).toMatchObject({ current: { name: "genesis" }, queuedUp: [{ name: info.name }] });
+    expect(readVersionRecord(this.layout)).toMatchObject({ value: { name: "genesis" } });
+    expect(this.history()).toEqual([]);
+  }
+
+  [Symbol.dispose](): void {
+    this.home[Symbol.dispose]();
+  }
+}
+
+export function targetOf(info: UpgradeInfo): Target {
+  return { kind: "upgrade", name: info.name, fingerprint: fingerprintOf(info) };
+}
