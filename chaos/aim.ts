@@ -27,10 +27,10 @@ const LOG_WORDS = [
   "started (pid",
 ] as const;
 
-/** Half of all instants lie anywhere in the course of an upgrade; the others lie where it is narrow. */
+/** Some instants lie anywhere in the course of an upgrade; the others lie where it is narrow. */
 export function drawAim(random: Random): Aim {
-  const milliseconds = random.between(0, random.chance(0.5) ? 1.5 : 12);
-  switch (random.weighted({ time: 45, journal: 35, log: 20 })) {
+  const milliseconds = random.pick([0, 0, random.between(0, 1), random.between(0, 4), random.between(0, 12)]);
+  switch (random.weighted({ time: 35, journal: 45, log: 20 })) {
     case "time":
       return { at: "time", milliseconds: random.between(0, 450) };
     case "journal":

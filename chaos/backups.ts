@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type NodePlaces, pathsBelow } from "./disk.ts";
@@ -60,14 +59,14 @@ export class Backups {
    * @param nameOf the upgrade that brought a version
    * @throws {Violation} if not, or if a backup is torn, differs from the home, or could be read by others.
    */
-  check(nameOf: (version: string) => string): void {
+  async check(nameOf: (version: string) => string): Promise<void> {
     // First: whatever has started by now was preceded by a backup that is there by now.
     const diary = readDiary(this.places.home);
-    this.readNew();
+    await this.readNew();
     this.coverMoves(diary, nameOf);
   }
 
-  private readNew(): void {
+  private async readNew(): Promise<void> {
     const { backups } = this.places;
     requireMode(backups, 0o700);
     for (const name of readdirSync(backups)) {
@@ -76,7 +75,7 @@ export class Backups {
         const path = join(backups, name, file);
         if (file.startsWith(".") || this.read.has(path)) continue;
         requireMode(path, 0o600);
-        this.read.set(path, { name, path, diary: this.unpack(path) });
+        this.read.set(path, { name, path, diary: await this.unpack(path) });
       }
     }
   }
@@ -103,12 +102,13 @@ export class Backups {
     });
   }
 
-  private unpack(path: string): string {
+  private async unpack(path: string): Promise<string> {
     const folder = join(this.scratch, "unpacked");
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    const { status, stderr } = spawnSync("tar", ["-xzpf", path, "-C", folder], { encoding: "utf8" });
-    if (status !== 0) throw new Violation("backups", `${path} is not whole: ${stderr.trim()}`);
+    const tar = Bun.spawn(["tar", "-xzpf", path, "-C", folder], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+    const [said, status] = await Promise.all([tar.stderr.text(), tar.exited]);
+    if (status !== 0) throw new Violation("backups", `${path} is not whole: ${said.trim()}`);
     const tree = readTree(folder);
     const differing = [...new Set([...Object.keys(tree), ...Object.keys(this.tree)])].filter(
       (name) => tree[name] !== this.tree[name],

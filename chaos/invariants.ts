@@ -50,10 +50,10 @@ export function checkLedger(shared: SharedPlaces, nodes: readonly ChaosNode[], l
 }
 
 /** Each home was saved before it moved, and each upgrade that was performed moved one. */
-export function checkBackups(shared: SharedPlaces, backups: readonly Backups[], ledger: Ledger): void {
+export async function checkBackups(shared: SharedPlaces, backups: readonly Backups[], ledger: Ledger): Promise<void> {
   const names = new Map(ledger.all().map(({ name, version }) => [version, name]));
   const performed = readHistory(shared);
-  for (const ofHome of backups) ofHome.check((version) => names.get(version) ?? "genesis");
+  for (const ofHome of backups) await ofHome.check((version) => names.get(version) ?? "genesis");
   for (const name of performed) {
     if (!backups.some((ofHome) => ofHome.has(name)))
       throw new Violation("backups", `there is none from before ${name}`);

@@ -5,6 +5,7 @@ import { isStillAlive, processesWith, signalProcess } from "./processes.ts";
 import type { Random } from "./random.ts";
 import { recoveryTime } from "./recovery-time.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { RECOVERY_GOAL_MS } from "./tally.ts";
 import { Violation } from "./violation.ts";
 
 /** More than the daemons' grace period, and what nymvisor adds to it; a busy machine included. */
@@ -128,7 +129,11 @@ export class ChaosNode {
     for (const run of this.unmeasured.splice(0)) {
       if (run.startedAt <= this.quietSince || this.around.box.wasFullSince(run.startedAt)) continue;
       const milliseconds = recoveryTime(run, this.events.all());
-      if (milliseconds !== undefined) this.around.tally.recoveries.push(milliseconds);
+      if (milliseconds === undefined) continue;
+      this.around.tally.recoveries.push(milliseconds);
+      if (milliseconds <= RECOVERY_GOAL_MS) continue;
+      const log = run.log.map(({ at, line }) => `${at - run.startedAtWall} ms ${line}`);
+      this.around.tally.slow.push({ milliseconds, world: this.around.box.path, log: log.slice(0, 20) });
     }
   }
 

@@ -1,3 +1,6 @@
+/** Within so many milliseconds of `run` the daemon is to run again. */
+export const RECOVERY_GOAL_MS = 1_000;
+
 /** What was done in all worlds, and what came of it. */
 export interface Tally {
   rounds: number;
@@ -26,6 +29,8 @@ export interface Tally {
   runs: number;
   /** Milliseconds from the start of `run`, after a kill, to the daemon's; what it had to give an orphan left out. */
   recoveries: number[];
+  /** Those that took too long, with the log of their runs: milliseconds since the start, and the line. */
+  slow: { milliseconds: number; world: string; log: string[] }[];
   looks: number;
   executions: number;
 }
@@ -54,6 +59,7 @@ export function newTally(): Tally {
     backups: 0,
     runs: 0,
     recoveries: [],
+    slow: [],
     looks: 0,
     executions: 0,
   };

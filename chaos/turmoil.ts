@@ -12,8 +12,8 @@ export async function turmoil(random: Random, writers: Writers, assailant: Assai
     await Bun.sleep(own.between(0, WRITING_MS));
     await act(own);
   };
-  const releases = random.chance(0.7) ? 1 : 0;
-  const added = Number(random.weighted({ 0: 45, 1: 40, 2: 10, 4: 5 }));
+  const releases = random.chance(0.8) ? 1 : 0;
+  const added = Number(random.weighted({ 0: 35, 1: 45, 2: 14, 4: 6 }));
   const attacks = Number(random.weighted({ 1: 50, 2: 35, 3: 15 }));
   await Promise.all([
     ...numbered(releases).map((each) => later((own) => writers.announce(own), `release ${each}`)),

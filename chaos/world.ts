@@ -186,7 +186,7 @@ export class World {
     await turmoil(random, writers, assailant);
     this.server.kind = random.chance(0.7);
     await comeToRest(this.shared, nodes, this.ledger, PATIENCE_MS);
-    this.check(nodes, backups);
+    await this.check(nodes, backups);
     if (random.chance(0.5)) await stopAll(nodes);
     this.options.tally.rounds += 1;
   }
@@ -202,7 +202,7 @@ export class World {
     for (const node of nodes) node.start();
     await comeToRest(this.shared, nodes, this.ledger);
     await stopAll(nodes);
-    this.check(nodes, backups);
+    await this.check(nodes, backups);
     invariants.checkNothingLeft(this.box.path);
     const left = processesWith(WORLD_VARIABLE, this.id);
     if (left.length > 0) throw new Violation("tidy", `processes are left: ${left.map(({ pid }) => pid).join(", ")}`);
@@ -216,12 +216,12 @@ export class World {
     }
   }
 
-  private check(nodes: readonly ChaosNode[], backups: readonly Backups[]): void {
+  private async check(nodes: readonly ChaosNode[], backups: readonly Backups[]): Promise<void> {
     for (const node of nodes) node.measure();
     invariants.checkMarks(nodes);
     invariants.checkNothingSetAside(this.box.path);
     invariants.checkLedger(this.shared, nodes, this.ledger);
-    invariants.checkBackups(this.shared, backups, this.ledger);
+    await invariants.checkBackups(this.shared, backups, this.ledger);
     const upgrades = readHistory(this.shared).length;
     this.options.tally.upgrades += upgrades - this.upgradesCounted;
     this.upgradesCounted = upgrades;

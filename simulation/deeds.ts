@@ -181,6 +181,8 @@ export class Deeds {
     }
     if (edit === "withdraw" && entry !== undefined) queue.splice(queue.indexOf(entry), 1);
     if (edit === "retime" && entry !== undefined) {
+      // An entry that reads otherwise than what was announced is a person's own.
+      guard.upgrades.of(entry.name).byPerson = true;
       entry.upgradeTime = formatInstant(machine.wall() + BigInt(Math.round((seconds - 1) * 60)) * 1_000_000_000n);
     }
     this.#write(path, JSON.stringify(plan), inPlace);

@@ -4,6 +4,7 @@ import { buildLayout, type Layout } from "../src/model/paths.ts";
 import { HOME_VARIABLE } from "../src/daemon/record.ts";
 import type { BackupListener, SavedHome } from "./backups.ts";
 import type { Effect } from "./disk.ts";
+import { compareVersions } from "../src/model/version.ts";
 import { DocumentLedger } from "./documents.ts";
 import { isShared, kindOf } from "./files.ts";
 import type { Invariant, Violation } from "./invariants.ts";
@@ -109,14 +110,27 @@ export class Guard implements BackupListener {
   #currentMoved(process: SimulatedProcess): void {
     const name = nameOf(this.machine.observer.readlinkSync(this.#layout.current));
     if (name === this.#lastCurrent) return;
+    const [from, to] = [this.upgrades.of(this.#lastCurrent), this.upgrades.of(name)];
+    if (!to.byPerson && (compareVersions(to.version, from.version) ?? 0) < 0) {
+      this.report("no-downgrade", `current moves from ${from.name} to ${name}, and nobody asked for that`);
+    }
     this.#lastCurrent = name;
-    this.upgrades.switched(name);
+    const { current, daemon } = this.#layout;
+    this.upgrades.switched(name, sha256(this.machine.observer.readFileSync(join(current, "bin", daemon))));
     const node = this.nodes.find(({ nymvisor }) => nymvisor === process);
     const home = node === undefined ? undefined : this.homes.get(node.layout.home);
     if (node === undefined || home === undefined) return;
+    if (!this.#journalSays(node.layout, name)) this.report("journal-first", `current moves to ${name} unannounced`);
     if (this.#savedAs(node.layout, name) === undefined) {
       this.report("backed-up", `current moves to ${name}, and ${node.layout.home} was not saved as it is`);
     }
+  }
+
+  #journalSays({ journal }: Layout, name: string): boolean {
+    const { observer } = this.machine;
+    if (!observer.existsSync(journal)) return false;
+    const { state, to } = JSON.parse(observer.readFileSync(journal, "utf8")) as { state: string; to: { name: string } };
+    return state === "switching" && to.name === name;
   }
 
   /** A whole backup of the home as it is now, made for that upgrade. */
@@ -157,7 +171,7 @@ export class Guard implements BackupListener {
   }
 
   executes(path: string, digest: string): void {
-    if (this.#brought.has(digest)) return;
+    if (this.#brought.has(digest) || this.upgrades.of(nameOf(dirname(dirname(path)))).excused) return;
     for (const { digests } of this.upgrades.known.values()) if (digests.has(digest)) return;
     this.report("verified-first", `${path} is executed, and is nothing that was ever verified`);
   }

@@ -10,6 +10,8 @@ export const INVARIANTS = {
   "locked-writes": "shared documents are written under upgrade.lock only",
   "backed-up": "a home was saved as its old version left it before a new version first runs on it",
   "one-at-a-time": "never are two nodes stopped for an upgrade at once",
+  "journal-first": "`current` is moved by a node only with a journal that says so",
+  "no-downgrade": "nothing older is put in place of what runs unless a person asks for it",
   "no-mistakes": "nymvisor makes no mistake of which it would say that it is its own",
 } as const;
 

@@ -77,9 +77,12 @@ export class Machine {
     return this.running;
   }
 
-  /** Lays the machine under the real code. @returns what takes it away again. */
-  install(spawn: typeof spawnChild): () => void {
-    const table = new SimulatedProcessTable(this);
+  /**
+   * Lays the machine under the real code. @returns what takes it away again.
+   * @param blind the process table shows nobody: a mutation.
+   */
+  install(spawn: typeof spawnChild, blind = false): () => void {
+    const table = new SimulatedProcessTable(this, blind);
     const clock: Clock = {
       wall: () => this.wall(),
       monotonic: () => BigInt(this.now) * 1000n,

@@ -1,17 +1,284 @@
 import type { Child } from "../src/daemon/spawn.ts";
+import type { Journal } from "../src/upgrade/journal.ts";
+import type { Plan } from "../src/model/documents.ts";
+import { buildLayout } from "../src/model/paths.ts";
 import type { Services } from "../src/run/services.ts";
+import { withLock } from "../src/system/lock.ts";
 import type { Disk } from "../src/system/disk.ts";
+import { switchCurrent } from "../src/upgrade/current.ts";
+import { requirePlan, writePlan } from "../src/upgrade/shared-documents.ts";
+import { systemError } from "./disk.ts";
+import { kindOf } from "./files.ts";
 import type { Invariant } from "./invariants.ts";
 import type { SimulatedProcess } from "./processes.ts";
 import type { World } from "./world.ts";
 
-/** A deliberate break of what the real code does, laid over its seams. */
+/** A deliberate break of what the real code does, laid over its seams, that the invariants have to notice. */
 export interface Mutation {
   name: string;
-  /** One of these is broken by it. */
+  /** Which of them may notice it: any of these. */
   breaks: readonly Invariant[];
   disk?: (world: World, process: SimulatedProcess, disk: Disk) => Partial<Disk>;
   services?: (world: World, services: Services) => Services;
   child?: (child: Child) => Child;
-  world?: (world: World) => void;
+  /** The process table shows nobody. */
+  blind?: true;
+}
+
+/** A disk on which locks of a kind are always to be had. */
+const locksAreIgnored =
+  (kind: string): NonNullable<Mutation["disk"]> =>
+  (_, __, disk) => {
+    const open = new Map<number, string>();
+    return {
+      openSync(path, flags, mode) {
+        const descriptor = disk.openSync(path, flags, mode);
+        open.set(descriptor, path);
+        return descriptor;
+      },
+      tryExclusiveLock: (descriptor) =>
+        kindOf(open.get(descriptor) ?? "") === kind ? true : disk.tryExclusiveLock(descriptor),
+    };
+  };
+
+/** A disk on which a finished temporary file of a kind is changed, or dropped, before it gets its name. */
+const beforeRename =
+  (change: (disk: Disk, temporary: string, path: string) => "rename" | "drop"): NonNullable<Mutation["disk"]> =>
+  (_, __, disk) => ({
+    renameSync(from, to) {
+      if (change(disk, from, to) === "rename") disk.renameSync(from, to);
+      else disk.unlinkSync(from);
+    },
+  });
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: "no-fsync-before-rename",
+    breaks: ["whole-documents", "whole-current", "backed-up"],
+    disk: (_, __, disk) => ({
+      fsyncSync(descriptor) {
+        if (disk.fstatSync(descriptor).isDirectory()) disk.fsyncSync(descriptor);
+      },
+    }),
+  },
+  {
+    name: "no-fsync-of-folder",
+    breaks: ["never-lost", "backed-up", "whole-current", "recovers"],
+    disk: (_, __, disk) => ({
+      fsyncSync(descriptor) {
+        if (!disk.fstatSync(descriptor).isDirectory()) disk.fsyncSync(descriptor);
+      },
+    }),
+  },
+  { name: "upgrade-lock-ignored", breaks: ["locked-writes", "never-lost"], disk: locksAreIgnored("upgrade-lock") },
+  { name: "turn-ignored", breaks: ["one-at-a-time"], disk: locksAreIgnored("turn-lock") },
+  { name: "instance-lock-ignored", breaks: ["one-daemon"], disk: locksAreIgnored("run-lock") },
+  {
+    name: "lock-released-early",
+    breaks: ["locked-writes", "never-lost"],
+    disk: (_, __, disk) => {
+      const open = new Map<number, string>();
+      return {
+        openSync(path, flags, mode) {
+          const descriptor = disk.openSync(path, flags, mode);
+          open.set(descriptor, path);
+          return descriptor;
+        },
+        tryExclusiveLock(descriptor) {
+          const path = open.get(descriptor) ?? "";
+          const taken = disk.tryExclusiveLock(descriptor);
+          if (taken && kindOf(path) === "upgrade-lock") disk.unlinkSync(path);
+          // What the code compares afterwards must be there.
+          if (taken && kindOf(path) === "upgrade-lock") disk.closeSync(disk.openSync(path, 0o102, 0o644));
+          return taken;
+        },
+        // It takes the new file for the one that it has locked.
+        fstatSync: ((descriptor: number, options?: { bigint: true }) => {
+          const path = open.get(descriptor) ?? "";
+          if (kindOf(path) === "upgrade-lock" && disk.existsSync(path)) return disk.statSync(path);
+          return options === undefined ? disk.fstatSync(descriptor) : disk.fstatSync(descriptor, options);
+        }) as Disk["fstatSync"],
+      };
+    },
+  },
+  {
+    name: "switch-before-backup",
+    breaks: ["backed-up"],
+    services: ({ nodes }, services) => ({
+      ...services,
+      async backUp(request) {
+        const layout = nodes.find((node) => node.layout.home === request.home)?.layout;
+        if (layout !== undefined) {
+          await withLock(layout.upgradeLock, "too early", () => switchCurrent(layout, buildLayout(layout, request.name)));
+        }
+        return services.backUp(request);
+      },
+    }),
+  },
+  {
+    name: "no-backup",
+    breaks: ["backed-up"],
+    services: (_, services) => ({
+      ...services,
+      backUp: async ({ backups }) => ({ path: backups, bytes: 0, files: 0, sourceBytes: 0, leftOut: [], disturbed: [] }),
+    }),
+  },
+  {
+    name: "no-look-at-the-room",
+    breaks: ["ready-before-stop"],
+    services: (_, services) => ({
+      ...services,
+      checkBackupRoom: async () => ({ files: 1, sourceBytes: 1, archiveBytes: 1, needed: 1, available: 2 }),
+    }),
+  },
+  {
+    name: "journal-written-late",
+    breaks: ["journal-first"],
+    disk: beforeRename((disk, temporary, path) => {
+      if (kindOf(path) !== "journal") return "rename";
+      const { state } = JSON.parse(disk.readFileSync(temporary, "utf8")) as Journal;
+      return state === "switching" ? "drop" : "rename";
+    }),
+  },
+  {
+    name: "journal-removed-early",
+    breaks: ["never-lost", "recovers"],
+    disk: ({ nodes }, process, disk) => ({
+      renameSync(from, to) {
+        disk.renameSync(from, to);
+        const layout = nodes.find(({ nymvisor }) => nymvisor === process)?.layout;
+        if (kindOf(to) === "record" && layout !== undefined && disk.existsSync(layout.journal)) {
+          disk.unlinkSync(layout.journal);
+        }
+      },
+    }),
+  },
+  {
+    name: "journal-not-removed",
+    breaks: ["recovers", "one-daemon", "never-lost"],
+    disk: (_, __, disk) => ({
+      unlinkSync(path) {
+        if (kindOf(path) !== "journal") disk.unlinkSync(path);
+      },
+    }),
+  },
+  {
+    name: "orphans-not-looked-for",
+    breaks: ["one-daemon"],
+    blind: true,
+    disk: (_, __, disk) => ({
+      readFileSync: ((path: string, encoding?: "utf8") => {
+        if (kindOf(path) === "daemon-note" && !path.includes(".tmp-")) throw systemError("ENOENT", "open", path);
+        return encoding === undefined ? disk.readFileSync(path) : disk.readFileSync(path, encoding);
+      }) as Disk["readFileSync"],
+    }),
+  },
+  {
+    name: "entry-dropped-before-the-switch",
+    breaks: ["never-lost"],
+    services: ({ nodes }, services) => ({
+      ...services,
+      async backUp(request) {
+        const layout = nodes.find((node) => node.layout.home === request.home)?.layout;
+        if (layout !== undefined) {
+          await withLock(layout.upgradeLock, "too early", () => {
+            const plan = requirePlan(layout);
+            writePlan(layout, { ...plan, queuedUp: plan.queuedUp.filter(({ name }) => name !== request.name) });
+          });
+        }
+        return services.backUp(request);
+      },
+    }),
+  },
+  {
+    name: "announcement-forgets-the-plan",
+    breaks: ["never-lost"],
+    disk: beforeRename((disk, temporary, path) => {
+      if (kindOf(path) !== "plan") return "rename";
+      const plan = JSON.parse(disk.readFileSync(temporary, "utf8")) as Plan;
+      if (plan.queuedUp.length > 1) writeOver(disk, temporary, { ...plan, queuedUp: plan.queuedUp.slice(-1) });
+      return "rename";
+    }),
+  },
+  {
+    name: "history-written-twice",
+    breaks: ["never-lost"],
+    disk: beforeRename((disk, temporary, path) => {
+      if (kindOf(path) !== "history") return "rename";
+      const { history } = JSON.parse(disk.readFileSync(temporary, "utf8")) as { history: unknown[] };
+      writeOver(disk, temporary, { history: [...history, history.at(-1)] });
+      return "rename";
+    }),
+  },
+  {
+    name: "history-not-written",
+    breaks: ["never-lost", "recovers"],
+    disk: beforeRename((_, __, path) => (kindOf(path) === "history" ? "drop" : "rename")),
+  },
+  {
+    name: "checksum-not-checked",
+    breaks: ["verified-first"],
+    services: ({ upstream }, services) => {
+      upstream.checks = false;
+      return services;
+    },
+  },
+  {
+    name: "binary-not-looked-at-again",
+    breaks: ["whole-current", "ready-before-stop", "recovers"],
+    disk: ({ memory }, _, disk) => ({
+      // A note is believed, whatever lies there by now.
+      statSync: ((path: string, options?: { bigint?: true; throwIfNoEntry?: false }) => {
+        const stat = disk.statSync(path, options as { bigint: true });
+        if (kindOf(path) !== "binary" || !options?.bigint || !path.includes("/upgrades/")) return stat;
+        const noted = memory.get(path);
+        return noted === undefined ? stat : Object.assign(Object.create(stat as object), noted);
+      }) as Disk["statSync"],
+      renameSync(from, to) {
+        disk.renameSync(from, to);
+        if (kindOf(to) !== "staged-note") return;
+        const binary = to.replace("staged.json", "bin/nym-node");
+        const { ino, size, mtimeNs, ctimeNs } = disk.statSync(binary, { bigint: true });
+        memory.set(binary, { ino, size, mtimeNs, ctimeNs });
+        memory.set(`${binary} bytes`, disk.readFileSync(binary));
+      },
+      openSync(path, flags, mode) {
+        const descriptor = disk.openSync(path, flags, mode);
+        memory.set(descriptor, path);
+        return descriptor;
+      },
+      readSync(descriptor, into, offset, length, position) {
+        const bytes = memory.get(`${memory.get(descriptor)} bytes`);
+        const count = disk.readSync(descriptor, into, offset, length, position);
+        if (!(bytes instanceof Uint8Array) || count === 0) return count;
+        into.set(bytes, offset);
+        return bytes.length;
+      },
+    }),
+  },
+  {
+    name: "daemon-not-stopped",
+    breaks: ["one-daemon", "backed-up"],
+    child(child) {
+      const gone = Promise.withResolvers<{ exitCode: number | null; signal: string | null }>();
+      let left = false;
+      void child.exited.then((ending) => gone.resolve(ending));
+      return {
+        ...child,
+        exited: gone.promise,
+        groupAlive: () => !left && child.groupAlive(),
+        signal() {
+          left = true;
+          gone.resolve({ exitCode: 0, signal: null });
+        },
+      };
+    },
+  },
+];
+
+function writeOver(disk: Disk, path: string, value: unknown): void {
+  const file = disk.openSync(path, 0o1001);
+  disk.writeSync(file, JSON.stringify(value));
+  disk.fsyncSync(file);
+  disk.closeSync(file);
 }

@@ -38,7 +38,10 @@ export function isLiving({ state }: SimulatedProcess): boolean {
 
 /** The kernel's view of the simulated machine, as the process that runs sees it. */
 export class SimulatedProcessTable implements ProcessTable {
-  constructor(private readonly machine: Machine) {}
+  constructor(
+    private readonly machine: Machine,
+    private readonly blind: boolean,
+  ) {}
 
   ownPid(): number {
     return this.machine.requireRunning().pid;
@@ -49,7 +52,7 @@ export class SimulatedProcessTable implements ProcessTable {
   }
 
   pids(): number[] {
-    return [...this.machine.processes.keys()];
+    return this.blind ? [] : [...this.machine.processes.keys()];
   }
 
   stat(pid: number): { state: string; group: number; startTime: number } | undefined {

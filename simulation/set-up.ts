@@ -39,7 +39,9 @@ export function setUp({ machine, nodes, guard }: World): void {
   });
   machine.disk.sync();
   for (const path of [layout.plan, genesis.info, genesis.staged]) guard.documents.begin(path);
-  guard.upgrades.of("genesis").digests.add(sha256(bytes));
+  const known = guard.upgrades.of("genesis");
+  known.version = GENESIS.version;
+  known.digests.add(sha256(bytes));
   machine.end(installer, 0, null);
 }
 

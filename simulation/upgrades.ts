@@ -5,6 +5,9 @@ import type { ProcessDisk } from "./disk.ts";
 /** What the world knows of an upgrade. */
 export interface KnownUpgrade {
   name: string;
+  version: string;
+  /** A person queued it, or changed its entry. */
+  byPerson: boolean;
   /** Digests of the programs that may run under that name. */
   digests: Set<string>;
   /** It can be performed: there is, or will be, a binary that is what it should be. */
@@ -13,8 +16,8 @@ export interface KnownUpgrade {
   queued: boolean;
   /** A person's hand took it out, or spoiled it. */
   excused: boolean;
-  /** `current` was moved to it, and not put back by a loss of power. */
-  switched: boolean;
+  /** The digest with which `current` was moved to it, unless that was put back by a loss of power. */
+  switched: string | undefined;
 }
 
 /** Every upgrade of a world and what becomes of it: never lost, never done twice. */
@@ -31,7 +34,7 @@ export class UpgradeLedger {
   of(name: string): KnownUpgrade {
     let upgrade = this.known.get(name);
     if (upgrade === undefined) {
-      upgrade = { name, digests: new Set(), stageable: true, queued: false, excused: false, switched: false };
+      upgrade = { name, version: name.replace(/^.*-/, ""), byPerson: !name.startsWith("r"), digests: new Set(), stageable: true, queued: false, excused: false, switched: undefined };
       this.known.set(name, upgrade);
     }
     return upgrade;
@@ -47,21 +50,21 @@ export class UpgradeLedger {
   personWrote(): void {
     const names = new Set(this.readPlan()?.queuedUp.map(({ name }) => name));
     for (const upgrade of this.known.values()) {
-      if (upgrade.queued && !upgrade.switched && !names.has(upgrade.name)) upgrade.excused = true;
+      if (upgrade.queued && upgrade.switched === undefined && !names.has(upgrade.name)) upgrade.excused = true;
     }
   }
 
-  /** `current` leads there now. */
-  switched(name: string): void {
+  /** `current` leads there now; a name may come again with other bytes, which is another upgrade. */
+  switched(name: string, digest: string): void {
     if (name === "genesis") return;
     const upgrade = this.of(name);
-    if (upgrade.switched) this.report(`current was moved to ${name} a second time`);
-    upgrade.switched = true;
+    if (upgrade.switched === digest) this.report(`current was moved to ${name} a second time`);
+    upgrade.switched = digest;
   }
 
   /** After a loss of power: a switch that did not last has not happened. */
   powerLost(current: string, last: string): void {
-    if (last !== current) this.of(last).switched = false;
+    if (last !== current) this.of(last).switched = undefined;
   }
 
   /** After each step: nothing that was queued is gone, nothing is in the history twice. */
@@ -73,7 +76,8 @@ export class UpgradeLedger {
     const look = `${this.#stamp(plan)} ${done.join()}`;
     if (look === this.#plan) return;
     this.#plan = look;
-    if (new Set(done).size < done.length) this.report(`the history holds one upgrade twice: ${done.join(", ")}`);
+    const contents = history?.history.map(({ info: { name, platforms } }) => JSON.stringify([name, platforms])) ?? [];
+    if (new Set(contents).size < done.length) this.report(`the history holds one upgrade twice: ${done.join(", ")}`);
     const there = new Set([plan.current.name, ...plan.queuedUp.map(({ name }) => name), ...done]);
     for (const { name, queued, excused } of this.known.values()) {
       if (!queued || excused || there.has(name) || this.#isInJournal(name)) continue;

@@ -62,6 +62,8 @@ export class World {
   readonly backups: Backups;
   readonly random: Random;
   readonly tally: Tally = { steps: 0, effects: 0, powerLosses: 0, kills: 0, upgrades: 0, recoveries: 0, errors: 0 };
+  /** For mutations that have to remember something. */
+  readonly memory = new Map<unknown, unknown>();
   calm = false;
   powered = true;
   /** The service manager starts what ends. */
@@ -279,8 +281,7 @@ export class World {
   }
 
   install(): () => void {
-    this.#mutation?.world?.(this);
-    return this.machine.install(this.#daemons.spawn);
+    return this.machine.install(this.#daemons.spawn, this.#mutation?.blind);
   }
 }
 

@@ -46,6 +46,10 @@ export function judgeAnnouncement(
   if (performed.some((info) => sameRelease(info, announced))) {
     return refuse(`it was performed already, and ${plan.current.name} was put in its place since`);
   }
+  // Else two builds of one version could take each other's place for ever.
+  if (order === 0 && performed.some(({ name }) => name === announced.name)) {
+    return refuse("that name was performed already in this version; another build of it needs a name of its own");
+  }
   const queued = plan.queuedUp.find(({ name }) => name === announced.name);
   if (queued === undefined) return { action: "queue", replaces: false };
   if (sameAnnouncement(queued, announced) || ownedByPerson) return { action: "nothing" };

@@ -1,7 +1,7 @@
 import type { Daemon } from "../daemon/daemon.ts";
 import { stopOrphans } from "../daemon/daemon.ts";
 import type { ChildEnvironment } from "../daemon/spawn.ts";
-import type { BuildInfo } from "../model/build-info.ts";
+import { type BuildInfo, sameBuild } from "../model/build-info.ts";
 import type { Plan } from "../model/documents.ts";
 import { toMilliseconds } from "../model/duration.ts";
 import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
@@ -284,6 +284,7 @@ export class Supervisor {
     const signal = AbortSignal.any([this.over.signal, starting.signal]);
     try {
       const started = await startBuild({ ...this.context, signal }, this.args);
+      const moved = this.runs !== undefined && !sameBuild(this.runs, started.buildInfo);
       this.daemon = started.daemon;
       this.runs = started.buildInfo;
       this.runsBuild = started.name;
@@ -299,6 +300,8 @@ export class Supervisor {
       }
       // Before the news: with it the next upgrade may fall due, which takes a turn of its own.
       this.endTurn();
+      // What was newer than the build before may be older than this one.
+      if (moved) this.readPlan();
       this.take({ type: "started" });
       this.cancelRest();
       this.cancelRest = this.context.clock.after(REST_MS, () => this.context.services.releaseMemory());

@@ -23,7 +23,7 @@ import { sweepLock } from "../system/lock.ts";
 import { partialNames } from "../upstream/partial-file.ts";
 import { sweepUnfinishedBackups } from "./backup.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
-import { readJournal, removeJournal } from "./journal.ts";
+import { type Journal, readJournal, removeJournal } from "./journal.ts";
 import { readLastGood } from "./last-good.ts";
 import {
   inOrder,
@@ -188,12 +188,22 @@ function settleJournal({ layout, clock, emit }: StockContext, current: string): 
   const journal = found.value;
   if (recoveryAction(journal, current) === "finish") {
     settlePlan({ layout, clock, emit }, current);
-    record({ layout, clock, emit }, journal);
+    record({ layout, clock, emit }, { ...journal, performedAt: switchedAt(layout, journal) });
     emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "finished" });
   } else {
     removeJournal(layout);
     emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "undone" });
   }
+}
+
+/**
+ * When `current` was moved. Where the journal says only that it was about to be, another node may have done it while this
+ * one was down: then it is in the history already, and must not come in again.
+ */
+function switchedAt(layout: Layout, { state, to, performedAt }: Journal): Journal["performedAt"] {
+  const history = readHistory(layout);
+  const last = history.state === "found" ? history.value.history.at(-1) : undefined;
+  return state === "switching" && last?.info.name === to.name ? last.performedAt : performedAt;
 }
 
 function settlePlan({ layout, clock, emit }: StockContext, current: string): void {

@@ -158,7 +158,7 @@ describe("a daemon that is stopped", () => {
     const daemon = await startSample({ ignoreSigint: true, spawnChild: true });
     await events.wait("child");
     await processes.wait(2);
-    expect(await daemon.stop("this test", BRIEF)).toEqual({ exitCode: null, signal: "SIGKILL" });
+    expect(await daemon.stop("this test", 0n)).toEqual({ exitCode: null, signal: "SIGKILL" });
     await processes.wait(0);
     expect(instance.said()).toEqual(["daemon.stopping", "daemon.killed"]);
     expect(events.of("signal")).toHaveLength(1);

@@ -143,7 +143,7 @@ describe("a daemon that outlived its nymvisor", () => {
   test("and does not stop is killed after the grace period, with its children", async () => {
     const { pid } = await startDaemon({ stubborn: true, before: "sleep 600 &" });
     record("running", pid);
-    await stop(BRIEF);
+    await stop(0n);
     expect(processes.running()).toEqual([]);
     expect(interrupts()).toBe(1);
   });

@@ -192,7 +192,8 @@ describe("an entry of the plan", () => {
   });
 
   test("that a person took out stays out, until it is announced differently", async () => {
-    await using node = await prepareNode({ settings: OFTEN });
+    // So often that it is asked before the watcher of the plan tells of the change.
+    await using node = await prepareNode({ settings: { NYMVISOR_UPSTREAM_POLLING_RATE: "1ms" } });
     const announced = node.release("1.1.0", { due: nextYear() });
     await using run = await node.run();
     await run.waitForLog(/1\.1\.0 is staged/);

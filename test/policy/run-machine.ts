@@ -16,7 +16,7 @@ export const SECOND: Duration = 1_000_000_000n;
 export const MINUTE: Duration = 60n * SECOND;
 export const HOUR: Duration = 60n * MINUTE;
 
-export const SETTINGS: RunSettings = {
+const SETTINGS: RunSettings = {
   restartAfterUpgrade: true,
   restartOnFailure: true,
   failureRestartDelay: 10n * SECOND,

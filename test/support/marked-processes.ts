@@ -1,4 +1,4 @@
-import { findByEnvironment } from "../../src/system/process-table.ts";
+import { findByEnvironment, sendSignal } from "../../src/system/process-table.ts";
 import { waitFor } from "./wait.ts";
 
 const VARIABLE = "NYMVISOR_TEST_MARK";
@@ -19,6 +19,6 @@ export class MarkedProcesses implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const pid of this.running()) process.kill(pid, "SIGKILL");
+    for (const pid of this.running()) sendSignal(pid, "SIGKILL");
   }
 }

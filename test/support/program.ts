@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 
 /** The sources, for the imports of a {@link startProgram}. */
-export const SOURCES = resolve(import.meta.dir, "../../src");
+const SOURCES = resolve(import.meta.dir, "../../src");
 
 export interface ProgramOptions {
   /** What the program is started by: `["strace", "-f"]`, `["sh", "-c", 'ulimit -f 8; exec "$@"', "sh"]`. */
