@@ -1,7 +1,7 @@
+import type { Mutation } from "./mutations.ts";
 import { Random } from "./random.ts";
 import { type Script, writeScript } from "./script.ts";
 import { type Outcome, runWorld, type Tally } from "./world.ts";
-import type { Mutation } from "./mutations.ts";
 
 export interface CampaignOptions {
   seed: string;

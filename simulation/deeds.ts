@@ -110,7 +110,8 @@ export class Deeds {
     if (aim !== null) {
       const prefix = struck === undefined ? undefined : `nymvisor${struck.index}[`;
       const concerns = prefix === undefined ? null : (one: SimulatedProcess) => one.name.startsWith(prefix);
-      return world.faults.arm(aim, concerns, strike);
+      world.faults.arm(aim, concerns, strike);
+      return;
     }
     const process = world.managed(struck ?? this.#node(0));
     if (process !== undefined) strike(process);
@@ -140,7 +141,8 @@ export class Deeds {
       name,
       force: false,
       addBinary: false,
-      due: dueIn === 0 ? ({ kind: "now" } as const) : ({ kind: "after", delay: BigInt(dueIn) * 1_000_000_000n } as const),
+      due:
+        dueIn === 0 ? ({ kind: "now" } as const) : ({ kind: "after", delay: BigInt(dueIn) * 1_000_000_000n } as const),
       publishDate: null,
       output: "text",
     } as const;
@@ -267,7 +269,8 @@ export class Deeds {
     machine.wallShift += 48n * 3_600_000_000_000n;
     for (const process of [...machine.processes.values()]) {
       machine.signal(process, "SIGCONT");
-      const beside = process.name.startsWith("nymvisor") && !world.nodes.some((node) => world.managed(node) === process);
+      const beside =
+        process.name.startsWith("nymvisor") && !world.nodes.some((node) => world.managed(node) === process);
       if (beside) machine.signal(process, "SIGTERM");
     }
   }

@@ -1,10 +1,10 @@
 import { dirname, join } from "node:path";
+import { HOME_VARIABLE } from "../src/daemon/record.ts";
 import type { NymvisorEvent } from "../src/model/events.ts";
 import { buildLayout, type Layout } from "../src/model/paths.ts";
-import { HOME_VARIABLE } from "../src/daemon/record.ts";
+import { compareVersions } from "../src/model/version.ts";
 import type { BackupListener, SavedHome } from "./backups.ts";
 import type { Effect } from "./disk.ts";
-import { compareVersions } from "../src/model/version.ts";
 import { DocumentLedger } from "./documents.ts";
 import { isShared, kindOf } from "./files.ts";
 import type { Invariant, Violation } from "./invariants.ts";
@@ -73,14 +73,18 @@ export class Guard implements BackupListener {
     const { current, daemon } = this.#layout;
     const binary = join(current, "bin", daemon);
     const stat = observer.statSync(binary, { bigint: true, throwIfNoEntry: false });
-    if (stat === undefined) return this.report("whole-current", "current leads to no binary");
+    if (stat === undefined) {
+      this.report("whole-current", "current leads to no binary");
+      return;
+    }
     const target = observer.readlinkSync(current);
     const look = `${target} ${stat.ino} ${stat.ctimeNs} ${this.upgrades.of(nameOf(target)).digests.size}`;
     if (look === this.#lastLook) return;
     this.#lastLook = look;
     const name = nameOf(target);
     const digest = sha256(observer.readFileSync(binary));
-    if (!this.upgrades.of(name).digests.has(digest)) this.report("whole-current", `the binary of ${name} is none of its`);
+    if (!this.upgrades.of(name).digests.has(digest))
+      this.report("whole-current", `the binary of ${name} is none of its`);
     if ((stat.mode & 0o111n) === 0n) this.report("whole-current", `the binary of ${name} is not executable`);
   }
 
@@ -180,7 +184,10 @@ export class Guard implements BackupListener {
     if (this.livesOn(home, process)) this.report("one-daemon", `a second daemon is started on ${home}`);
     const story = this.homes.get(home);
     const node = this.nodes.find(({ layout }) => layout.home === home);
-    if (story === undefined || node === undefined) return this.report("no-mistakes", `a daemon of no home: ${home}`);
+    if (story === undefined || node === undefined) {
+      this.report("no-mistakes", `a daemon of no home: ${home}`);
+      return;
+    }
     if (story.digest !== undefined && story.digest !== digest) {
       const backup = this.#savedAs(node.layout, build);
       if (backup === undefined) this.report("backed-up", `${build} runs on ${home}, which was not saved before`);

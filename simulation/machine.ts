@@ -1,10 +1,10 @@
+import { type spawnChild, useSpawn } from "../src/daemon/spawn.ts";
 import { type Clock, useClock } from "../src/system/clock.ts";
 import { type Disk, nodeDisk, useDisk } from "../src/system/disk.ts";
 import { useProcessTable } from "../src/system/process-table.ts";
-import { useSpawn, type spawnChild } from "../src/daemon/spawn.ts";
-import { type ProcessDisk, type ProcessHooks, ProcessDied, SimulatedDisk } from "./disk.ts";
-import { isLiving, type Role, SimulatedProcessTable, type SimulatedProcess } from "./processes.ts";
-import { AppointmentQueue, type Appointment } from "./queue.ts";
+import { ProcessDied, type ProcessDisk, type ProcessHooks, SimulatedDisk } from "./disk.ts";
+import { isLiving, type Role, type SimulatedProcess, SimulatedProcessTable } from "./processes.ts";
+import { type Appointment, AppointmentQueue } from "./queue.ts";
 import type { Random } from "./random.ts";
 import { Trace } from "./trace.ts";
 
@@ -177,7 +177,8 @@ export class Machine {
     if (role === "subject" || role === "bystander") {
       const hooks = role === "subject" ? (this.hooks?.disk(process) ?? {}) : {};
       process.ownDisk = this.disk.forProcess({ pid, ...hooks });
-      process.disk = role === "subject" ? (this.hooks?.wrap(process, process.ownDisk) ?? process.ownDisk) : process.ownDisk;
+      process.disk =
+        role === "subject" ? (this.hooks?.wrap(process, process.ownDisk) ?? process.ownDisk) : process.ownDisk;
     }
     this.processes.set(pid, process);
     return process;

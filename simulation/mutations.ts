@@ -1,11 +1,11 @@
 import type { Child } from "../src/daemon/spawn.ts";
-import type { Journal } from "../src/upgrade/journal.ts";
 import type { Plan } from "../src/model/documents.ts";
 import { buildLayout } from "../src/model/paths.ts";
 import type { Services } from "../src/run/services.ts";
-import { withLock } from "../src/system/lock.ts";
 import type { Disk } from "../src/system/disk.ts";
+import { withLock } from "../src/system/lock.ts";
 import { switchCurrent } from "../src/upgrade/current.ts";
+import type { Journal } from "../src/upgrade/journal.ts";
 import { requirePlan, writePlan } from "../src/upgrade/shared-documents.ts";
 import { systemError } from "./disk.ts";
 import { kindOf } from "./files.ts";
@@ -109,7 +109,9 @@ export const mutations: readonly Mutation[] = [
       async backUp(request) {
         const layout = nodes.find((node) => node.layout.home === request.home)?.layout;
         if (layout !== undefined) {
-          await withLock(layout.upgradeLock, "too early", () => switchCurrent(layout, buildLayout(layout, request.name)));
+          await withLock(layout.upgradeLock, "too early", () =>
+            switchCurrent(layout, buildLayout(layout, request.name)),
+          );
         }
         return services.backUp(request);
       },
@@ -120,7 +122,14 @@ export const mutations: readonly Mutation[] = [
     breaks: ["backed-up"],
     services: (_, services) => ({
       ...services,
-      backUp: async ({ backups }) => ({ path: backups, bytes: 0, files: 0, sourceBytes: 0, leftOut: [], disturbed: [] }),
+      backUp: async ({ backups }) => ({
+        path: backups,
+        bytes: 0,
+        files: 0,
+        sourceBytes: 0,
+        leftOut: [],
+        disturbed: [],
+      }),
     }),
   },
   {

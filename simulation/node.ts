@@ -1,13 +1,13 @@
-import { Supervisor } from "../src/run/supervisor.ts";
-import { lockInstance } from "../src/run/run.ts";
-import { requireHome, requireUpgradeData } from "../src/run/open-instance.ts";
-import type { Services } from "../src/run/services.ts";
 import { reasonOf } from "../src/model/errors.ts";
 import type { NymvisorEvent } from "../src/model/events.ts";
 import type { Layout } from "../src/model/paths.ts";
 import type { Configuration } from "../src/model/settings.ts";
-import type { Lock } from "../src/system/lock.ts";
+import { requireHome, requireUpgradeData } from "../src/run/open-instance.ts";
+import { lockInstance } from "../src/run/run.ts";
+import type { Services } from "../src/run/services.ts";
+import { Supervisor } from "../src/run/supervisor.ts";
 import { systemClock } from "../src/system/clock.ts";
+import type { Lock } from "../src/system/lock.ts";
 import { ProcessDied } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { isLiving, type SimulatedProcess } from "./processes.ts";

@@ -1,9 +1,9 @@
-import type { ProcessTable } from "../src/system/process-table.ts";
 import type { Disk } from "../src/system/disk.ts";
+import type { ProcessTable } from "../src/system/process-table.ts";
 import type { ProcessDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
-import type { Random } from "./random.ts";
 import type { Appointment } from "./queue.ts";
+import type { Random } from "./random.ts";
 
 /** `subject`: runs the code that is tried: a nymvisor, an add-upgrade. */
 export type Role = "subject" | "daemon" | "probe" | "bystander";

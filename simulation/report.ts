@@ -29,7 +29,8 @@ export function renderSummary({ worlds, tally, digest, broken }: CampaignResult,
 /** The shortest history that was found, and how to see it again. */
 export function renderViolation(seed: string, original: Script, { script, outcome, tries }: Shrunk): string {
   const { violation, trace } = outcome;
-  if (violation === undefined) return "it does not happen again: what is simulated depends on something beside the seed";
+  if (violation === undefined)
+    return "it does not happen again: what is simulated depends on something beside the seed";
   return [
     `VIOLATION of "${violation.invariant}": ${INVARIANTS[violation.invariant]}`,
     `  ${violation.what}`,

@@ -25,7 +25,13 @@ export interface Release {
 export type Action = { at: number } & (
   | { kind: "announce"; release: Release }
   | { kind: "add"; node: number; name: string; program: Program; dueIn: number }
-  | { kind: "edit"; edit: "retime" | "withdraw" | "garbage" | "rewrite"; which: number; seconds: number; inPlace: boolean }
+  | {
+      kind: "edit";
+      edit: "retime" | "withdraw" | "garbage" | "rewrite";
+      which: number;
+      seconds: number;
+      inPlace: boolean;
+    }
   | { kind: "set-clock"; hours: number }
   | { kind: "power"; aim: Aim | null }
   | { kind: "kill"; node: number; aim: Aim | null }
@@ -54,11 +60,22 @@ const ERRORS: readonly ErrorCode[] = ["ENOSPC", "EIO", "EROFS", "EACCES", "EMFIL
 
 /** Draws the script of a world. */
 export function writeScript(seed: string, random: Random, nodes?: number): Script {
-  const count = nodes ?? random.weighted([[5, 1], [4, 2], [2, 3]]);
+  const count =
+    nodes ??
+    random.weighted([
+      [5, 1],
+      [4, 2],
+      [2, 3],
+    ]);
   const length = random.int(240, 1500);
   const actions: Action[] = [...releases(random.fork("releases"), length)];
   const faults = random.fork("faults");
-  const most = faults.weighted([[1, 0], [3, 6], [4, 14], [2, 30]]);
+  const most = faults.weighted([
+    [1, 0],
+    [3, 6],
+    [4, 14],
+    [2, 30],
+  ]);
   for (let number = faults.int(0, most); number > 0; number -= 1) actions.push(fault(faults, count, length, number));
   return { seed, nodes: count, length, actions: actions.toSorted((a, b) => a.at - b.at) };
 }
@@ -98,7 +115,15 @@ function releases(random: Random, length: number): Action[] {
       actions.push({ at: at + random.int(1, 240), kind: "announce", release: other });
     }
   }
-  for (let number = random.weighted([[3, 0], [3, 1], [2, 3]]); number > 0; number -= 1) {
+  for (
+    let number = random.weighted([
+      [3, 0],
+      [3, 1],
+      [2, 3],
+    ]);
+    number > 0;
+    number -= 1
+  ) {
     const version = random.chance(0.15) ? "0.8.0" : `1.${random.int(1, 6)}.${number}`;
     actions.push({
       at: random.int(1, length),
@@ -164,7 +189,16 @@ function fault(random: Random, nodes: number, length: number, number: number): A
     case "set-clock":
       return { at, kind, hours: random.pick([-26, -3, -1, 1, 2, 5]) };
     case "rival":
-      return { at, kind, name: `rival-${number}`, aim: { on: random.pick(["plan", "plan", "history", "current", "announcement"]), skip: random.int(0, 6), moment: random.pick(["before", "after"]) } };
+      return {
+        at,
+        kind,
+        name: `rival-${number}`,
+        aim: {
+          on: random.pick(["plan", "plan", "history", "current", "announcement"]),
+          skip: random.int(0, 6),
+          moment: random.pick(["before", "after"]),
+        },
+      };
     case "tamper":
       return { at, kind, which: random.int(0, 3) };
   }

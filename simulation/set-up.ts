@@ -3,8 +3,8 @@ import { buildLayout } from "../src/model/paths.ts";
 import { makeFolderDurably } from "../src/system/durable.ts";
 import { switchCurrent } from "../src/upgrade/current.ts";
 import { writePlan, writeUpgradeInfo, writeVersionRecord } from "../src/upgrade/shared-documents.ts";
-import { describeBuild } from "../src/upgrade/take-stock.ts";
 import { writeNote } from "../src/upgrade/staged.ts";
+import { describeBuild } from "../src/upgrade/take-stock.ts";
 import type { Node } from "./node.ts";
 import { buildInfoOfProgram, encodeProgram, type Program, sha256 } from "./program.ts";
 import type { World } from "./world.ts";
@@ -31,7 +31,12 @@ export function setUp({ machine, nodes, guard }: World): void {
     writePlan(layout, { current: info, queuedUp: [] });
     switchCurrent(layout, genesis);
     for (const { layout: own } of nodes) {
-      const record = { name: "genesis", version: GENESIS.version, upgradeTime: machine.wall(), binaryDetails: buildInfo };
+      const record = {
+        name: "genesis",
+        version: GENESIS.version,
+        upgradeTime: machine.wall(),
+        binaryDetails: buildInfo,
+      };
       writeVersionRecord(own, record);
       guard.documents.begin(own.versionRecord);
       guard.homes.set(own.home, { generation: 0, digest: undefined, build: undefined, daemon: undefined });

@@ -32,7 +32,8 @@ export function unsettled(world: World): string | undefined {
   }
   const history = guard.upgrades.readHistory()?.history.map(({ info }) => info.name) ?? [];
   for (const { name, switched } of guard.upgrades.known.values()) {
-    if (switched !== undefined && !history.includes(name)) return `${name} was performed, and the history does not say so`;
+    if (switched !== undefined && !history.includes(name))
+      return `${name} was performed, and the history does not say so`;
   }
   guard.checkBackups();
   return undefined;

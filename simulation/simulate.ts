@@ -42,7 +42,8 @@ async function main(): Promise<number> {
   const nodes = values.instances === undefined ? undefined : wholeNumber(values.instances, "--instances");
   if (nodes !== undefined && nodes > 3) throw new Error("--instances is 1, 2 or 3");
   const mutation = mutations.find(({ name }) => name === values.mutation);
-  if (values.mutation !== undefined && mutation === undefined) throw new Error(`no mutation is called ${values.mutation}`);
+  if (values.mutation !== undefined && mutation === undefined)
+    throw new Error(`no mutation is called ${values.mutation}`);
   const seed = values.seed ?? String(crypto.getRandomValues(new Uint32Array(1))[0]);
   process.stdout.write(`seed ${seed}\n`);
   const began = performance.now();

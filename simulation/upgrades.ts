@@ -34,7 +34,16 @@ export class UpgradeLedger {
   of(name: string): KnownUpgrade {
     let upgrade = this.known.get(name);
     if (upgrade === undefined) {
-      upgrade = { name, version: name.replace(/^.*-/, ""), byPerson: !name.startsWith("r"), digests: new Set(), stageable: true, queued: false, excused: false, switched: undefined };
+      upgrade = {
+        name,
+        version: name.replace(/^.*-/, ""),
+        byPerson: !name.startsWith("r"),
+        digests: new Set(),
+        stageable: true,
+        queued: false,
+        excused: false,
+        switched: undefined,
+      };
       this.known.set(name, upgrade);
     }
     return upgrade;

@@ -5,7 +5,7 @@ import { NymvisorError } from "../src/model/errors.ts";
 import { disk } from "../src/system/disk.ts";
 import { temporaryName } from "../src/system/durable.ts";
 import { tryLock } from "../src/system/lock.ts";
-import type { DownloadRequest, Downloaded } from "../src/upstream/download.ts";
+import type { Downloaded, DownloadRequest } from "../src/upstream/download.ts";
 import { partialNames } from "../src/upstream/partial-file.ts";
 import type { Announcement } from "../src/upstream/sources.ts";
 import type { Machine } from "./machine.ts";

@@ -1,9 +1,9 @@
-import { layoutOf } from "../src/model/paths.ts";
 import { resolveConfiguration } from "../src/model/configuration.ts";
+import { reasonOf } from "../src/model/errors.ts";
+import { layoutOf } from "../src/model/paths.ts";
 import type { Configuration } from "../src/model/settings.ts";
 import type { Services } from "../src/run/services.ts";
 import { type Disk, nodeDisk } from "../src/system/disk.ts";
-import { reasonOf } from "../src/model/errors.ts";
 import { Backups } from "./backups.ts";
 import { Daemons } from "./daemons.ts";
 import { Deeds } from "./deeds.ts";
@@ -11,7 +11,6 @@ import { ProcessDied } from "./disk.ts";
 import { Faults } from "./faults.ts";
 import { kindOf } from "./files.ts";
 import { Guard } from "./guard.ts";
-import { setUp } from "./set-up.ts";
 import type { Violation } from "./invariants.ts";
 import { Machine } from "./machine.ts";
 import type { Mutation } from "./mutations.ts";
@@ -19,6 +18,7 @@ import { type Node, startNymvisor } from "./node.ts";
 import { isLiving, type SimulatedProcess } from "./processes.ts";
 import { Random } from "./random.ts";
 import type { Script } from "./script.ts";
+import { setUp } from "./set-up.ts";
 import { unsettled } from "./settled.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -108,7 +108,10 @@ export class World {
       disk: (process) => ({
         onEffect: (effect, path, destination) => {
           this.tally.effects += 1;
-          this.machine.trace.note(process.name, `${effect} ${path}${destination === undefined ? "" : ` ${destination}`}`);
+          this.machine.trace.note(
+            process.name,
+            `${effect} ${path}${destination === undefined ? "" : ` ${destination}`}`,
+          );
           this.#strike("before", process, path, destination);
           this.faults.refuse(effect, path, destination);
           this.guard.before(process, effect, path, destination);
@@ -240,7 +243,9 @@ export class World {
     this.machine.schedule(null, chance.int(SECOND, 20 * SECOND), "the power is back", () => {
       this.powered = true;
       for (const node of this.nodes) {
-        this.machine.schedule(null, chance.int(0, 3 * SECOND), `boot starts node ${node.index}`, () => this.start(node));
+        this.machine.schedule(null, chance.int(0, 3 * SECOND), `boot starts node ${node.index}`, () =>
+          this.start(node),
+        );
       }
     });
   }
@@ -304,7 +309,13 @@ function configurationOf(index: number): Configuration {
     DAEMON_FAILURE_RESTART_DELAY: "2s",
     DAEMON_SHUTDOWN_GRACE_PERIOD: "3s",
   };
-  const sources = { file: null, environment: variables, flags: new Map(), workingDirectory: "/", daemonName: "nym-node" };
+  const sources = {
+    file: null,
+    environment: variables,
+    flags: new Map(),
+    workingDirectory: "/",
+    daemonName: "nym-node",
+  };
   return resolveConfiguration(sources).configuration;
 }
 

@@ -9,7 +9,7 @@ function join(...parts: string[]): string {
 }
 
 /** `$NYM_HOME_DIR/.nym/nymvisors`, or `$HOME/.nym/nymvisors`. */
-export function nymvisorsRoot(homeDirectory: string): string {
+function nymvisorsRoot(homeDirectory: string): string {
   return join(homeDirectory, ".nym", "nymvisors");
 }
 

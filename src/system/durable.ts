@@ -120,13 +120,15 @@ export function removeFileDurably(path: string): void {
   syncFolder(dirname(path));
 }
 
-/** Makes a folder and those above it; each new one, and its name in the one above, is durable when it returns. */
+/**
+ * Makes a folder and those above it; each new one, and its name in the one above, is durable when it returns. So is the
+ * name of the first that is there: whoever made it may have been killed before that was seen to.
+ */
 export function makeFolderDurably(path: string, { mode }: WriteOptions = {}): void {
   const missing: string[] = [];
-  for (let folder = path; !isFolder(folder); folder = dirname(folder)) {
-    missing.unshift(folder);
-    if (dirname(folder) === folder) break;
-  }
+  let there = path;
+  for (; !isFolder(there) && dirname(there) !== there; there = dirname(there)) missing.unshift(there);
+  syncIfReadable(dirname(there));
   for (const folder of missing) {
     try {
       disk.mkdirSync(folder, mode === undefined ? {} : { mode });
@@ -144,6 +146,15 @@ export function makeFolderDurably(path: string, { mode }: WriteOptions = {}): vo
       }
     }
     syncFolder(dirname(folder));
+  }
+}
+
+/** A folder that may be entered and not listed cannot be synced; what nymvisor makes lies in no such folder. */
+function syncIfReadable(path: string): void {
+  try {
+    syncFolder(path);
+  } catch (error) {
+    if (errorCode(error) !== "EACCES") throw error;
   }
 }
 

@@ -142,7 +142,7 @@ function readHolder(descriptor: number): Holder | undefined {
 }
 
 /** How long a living holder is waited for. It holds the lock for milliseconds, unless it is stopped or its disk hangs. */
-export const LOCK_WAIT_MS = 30_000;
+const LOCK_WAIT_MS = 30_000;
 
 export interface WaitOptions {
   /** Milliseconds; default {@link LOCK_WAIT_MS}. */

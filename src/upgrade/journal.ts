@@ -13,7 +13,6 @@ import { removeFileDurably } from "../system/durable.ts";
 
 /** In the order in which they are passed through. */
 export const JOURNAL_STATES = ["stopping", "backing-up", "switching", "recording"] as const;
-export type JournalState = (typeof JOURNAL_STATES)[number];
 
 const journalSchema = z.object({
   state: z.enum(JOURNAL_STATES),
