@@ -109,7 +109,8 @@ export class Deeds {
     const struck = node === null ? undefined : this.#node(node);
     if (aim !== null) {
       const prefix = struck === undefined ? undefined : `nymvisor${struck.index}[`;
-      const concerns = prefix === undefined ? null : (one: SimulatedProcess) => one.name.startsWith(prefix);
+      const isVictim = ({ name }: SimulatedProcess) => name.startsWith(prefix ?? "") || name.startsWith("add-upgrade[");
+      const concerns = prefix === undefined ? null : isVictim;
       world.faults.arm(aim, concerns, strike);
       return;
     }

@@ -41,7 +41,9 @@ export class DocumentLedger {
 
   /** A person's hand: whatever comes of it is theirs. */
   touched(path: string): void {
-    this.#of(path).foreign = true;
+    const versions = this.#of(path);
+    versions.foreign = true;
+    versions.possible = [];
   }
 
   isForeign(path: string): boolean {

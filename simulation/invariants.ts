@@ -12,6 +12,7 @@ export const INVARIANTS = {
   "one-at-a-time": "never are two nodes stopped for an upgrade at once",
   "journal-first": "`current` is moved by a node only with a journal that says so",
   "no-downgrade": "nothing older is put in place of what runs unless a person asks for it",
+  stops: "asked to stop, nymvisor stops its daemon and ends",
   "no-mistakes": "nymvisor makes no mistake of which it would say that it is its own",
 } as const;
 

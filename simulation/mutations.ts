@@ -103,7 +103,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "switch-before-backup",
-    breaks: ["backed-up"],
+    breaks: ["backed-up", "journal-first"],
     services: ({ nodes }, services) => ({
       ...services,
       async backUp(request) {

@@ -76,7 +76,17 @@ export function writeScript(seed: string, random: Random, nodes?: number): Scrip
     [4, 14],
     [2, 30],
   ]);
-  for (let number = faults.int(0, most); number > 0; number -= 1) actions.push(fault(faults, count, length, number));
+  for (let number = faults.int(0, most); number > 0; number -= 1) {
+    const strike = fault(faults, count, length, number);
+    actions.push(strike);
+    // Recovery is where the next blow hurts.
+    const blows = faults.chance(0.3) ? faults.int(1, 4) : 0;
+    for (let blow = 1; blow <= blows; blow += 1) {
+      const node = faults.int(0, count - 1);
+      const next = faults.chance(0.5) ? ({ kind: "power" } as const) : ({ kind: "kill", node } as const);
+      actions.push({ ...next, at: strike.at + faults.int(0, 30), aim: aim(faults) });
+    }
+  }
   return { seed, nodes: count, length, actions: actions.toSorted((a, b) => a.at - b.at) };
 }
 
@@ -172,7 +182,7 @@ function fault(random: Random, nodes: number, length: number, number: number): A
     case "errors": {
       const on = random.chance(0.6) ? random.pick(FILE_KINDS) : null;
       const chance = random.pick([0.05, 0.3, 1]);
-      return { at, kind, code: random.pick(ERRORS), seconds: random.pick([2, 20, 120]), chance, on };
+      return { at, kind, code: random.pick(ERRORS), seconds: random.pick([2, 20, 120, 400]), chance, on };
     }
     case "network":
       return { at, kind, mode: random.pick(["fails", "stalls"]), seconds: random.int(5, 200) };

@@ -25,6 +25,8 @@ import { Upstream } from "./upstream.ts";
 const SECOND = 1_000_000;
 /** How long a calm world may take to put itself in order: longer than the longest pause between two attempts. */
 const CALM_LIMIT = 16 * 3600 * SECOND;
+/** How long a stop may take: the grace period, the extra second, and the longest timer's lateness. */
+const STOP_LIMIT = 30 * SECOND;
 const CALM_STEPS = 60_000;
 const LOOK_EVERY = 25;
 
@@ -276,8 +278,22 @@ export class World {
         if (!more || late) this.guard.report("recovers", reason);
       }
     }
+    if (this.guard.violation === undefined && this.tally.steps < mostSteps) await this.#stop();
     this.tally.upgrades = this.guard.upgradesPerformed;
     this.tally.errors = this.faults.errorsGiven;
+  }
+
+  /** The end of a world: every nymvisor is asked to stop, and leaves nothing running. */
+  async #stop(): Promise<void> {
+    this.restarting = false;
+    const runs = () => this.nodes.flatMap((node) => this.managed(node) ?? []);
+    for (const process of runs()) this.machine.signal(process, "SIGTERM");
+    const limit = this.machine.now + STOP_LIMIT;
+    while (runs().length > 0 && this.machine.now < limit && (await this.machine.step())) this.tally.steps += 1;
+    for (const { layout } of this.nodes) {
+      if (this.guard.livesOn(layout.home)) this.guard.report("stops", `a daemon still lives on ${layout.home}`);
+    }
+    for (const process of runs()) this.guard.report("stops", `${process.name} has not ended`);
   }
 
   outcome(): Outcome {

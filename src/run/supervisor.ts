@@ -40,6 +40,9 @@ export interface SupervisorContext {
 /** How long the wall clock is trusted to run evenly: a due time is looked at again at least this often. */
 const WALL_CLOCK_LOOK_MS = 1_000;
 
+/** How long after a failure the plan is read again, though nobody has changed it. */
+const READ_AGAIN_MS = 10_000;
+
 /** How long after a start of the daemon things have calmed down. */
 const REST_MS = 5_000;
 
@@ -58,6 +61,7 @@ export class Supervisor {
   private draining = false;
   private cancelTimer: () => void = () => {};
   private cancelRest: () => void = () => {};
+  private cancelReading: () => void = () => {};
   /** The moment of the last decision: what has fallen due since then is still to be decided. */
   private decidedAt: Moment | undefined;
   private readonly stagings = new Map<string, AbortController>();
@@ -69,6 +73,8 @@ export class Supervisor {
   private stopRequested: string | undefined;
   private planUnreadable: string | undefined;
   private copiesFail = false;
+  /** The documents may have changed since they were copied. */
+  private copiesDue = true;
   /** Aborted at the end of the run: everything that still goes on in the background gives up. */
   private readonly over = new AbortController();
   private readonly ended = Promise.withResolvers<number>();
@@ -154,7 +160,6 @@ export class Supervisor {
   /** What can wait until the daemon runs for the first time. */
   private startBackground(): void {
     if (this.poller !== undefined || this.over.signal.aborted) return;
-    this.keepLastGood();
     const { layout, emit, platform } = this.context;
     this.poller = new Poller({
       ...this.context,
@@ -168,7 +173,7 @@ export class Supervisor {
       refused: (name, reason) => this.status.refused(name, reason),
       signal: this.over.signal,
     });
-    if (this.state !== undefined) this.status.update(this.state);
+    this.tellAndKeep();
     const plan = this.plan;
     const noting = async () => {
       if (plan !== undefined && plan.current.name === this.runsBuild)
@@ -190,6 +195,7 @@ export class Supervisor {
   private async finish(): Promise<void> {
     this.cancelTimer();
     this.cancelRest();
+    this.cancelReading();
     this.over.abort(new NymvisorError({ what: "nymvisor ends" }));
     this.upgrade?.abort(this.over.signal.reason);
     for (const staging of this.stagings.values()) staging.abort(this.over.signal.reason);
@@ -218,8 +224,16 @@ export class Supervisor {
       this.draining = false;
     }
     this.setTimer();
-    // Not before the daemon runs: nothing that can wait stands between `run` and its start.
-    if (this.state !== undefined && this.poller !== undefined) this.status.update(this.state);
+    this.tellAndKeep();
+  }
+
+  /** What is written for others to read, and for bad days: never while a node is waiting to be started. */
+  private tellAndKeep(): void {
+    if (this.state === undefined || this.poller === undefined) return;
+    const { kind } = this.state.phase;
+    if (kind === "starting" || kind === "upgrading") return;
+    this.status.update(this.state);
+    if (this.copiesDue) this.keepLastGood();
   }
 
   private process(input: RunInput): void {
@@ -416,6 +430,7 @@ export class Supervisor {
   }
 
   private keepLastGood(): void {
+    this.copiesDue = false;
     try {
       keepLastGood(this.context.layout);
       this.copiesFail = false;
@@ -435,12 +450,15 @@ export class Supervisor {
       this.plan = plan;
       if (this.planUnreadable !== undefined) emit({ type: "plan.readable-again", path: layout.plan });
       this.planUnreadable = undefined;
-      this.keepLastGood();
+      this.copiesDue = true;
       this.take({ type: "plan-read", plan: view });
     } catch (error) {
       const reason = adviceOf(error);
       if (reason !== this.planUnreadable) emit({ type: "plan.unreadable", path: layout.plan, reason });
       this.planUnreadable = reason;
+      // What kept it from being read may go without any change of the plan that could be seen.
+      this.cancelReading();
+      this.cancelReading = this.context.clock.after(READ_AGAIN_MS, () => this.readPlan());
     }
   }
 }

@@ -98,11 +98,15 @@ export function publishFileDurably(temporary: string, path: string): void {
   syncFolder(dirname(path));
 }
 
-/** Lets everybody execute a file. Durable when it returns; the file's ctime has moved. */
+/**
+ * Lets everybody execute a file. Durable when it returns, also where somebody who was killed has done the first half.
+ * The file's ctime moves only if its mode does.
+ */
 export function makeExecutableDurably(path: string): void {
   const file = disk.openSync(path, constants.O_RDONLY);
   try {
-    disk.fchmodSync(file, (disk.fstatSync(file).mode & 0o7777) | 0o111);
+    const { mode } = disk.fstatSync(file);
+    if ((mode & 0o111) !== 0o111) disk.fchmodSync(file, (mode & 0o7777) | 0o111);
     disk.fsyncSync(file);
   } finally {
     disk.closeSync(file);

@@ -10,11 +10,26 @@ import { printable } from "../model/names.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import { type AnnouncedBinary, chooseBinary } from "../policy/choose-binary.ts";
 import { disk } from "../system/disk.ts";
-import { makeExecutableDurably, makeFolderDurably, publishFileDurably, setAside } from "../system/durable.ts";
+import {
+  makeExecutableDurably,
+  makeFolderDurably,
+  publishFileDurably,
+  removeFileDurably,
+  setAside,
+} from "../system/durable.ts";
 import { tryLock } from "../system/lock.ts";
 import type { downloadBinary } from "../upstream/download.ts";
 import { DownloadError } from "../upstream/download-error.ts";
-import { type BinaryNote, hashFile, identityOf, readNote, type Staged, writeNote } from "./staged.ts";
+import {
+  type BinaryNote,
+  hashFile,
+  identityOf,
+  noteArrival,
+  readNote,
+  readOrigin,
+  type Staged,
+  writeNote,
+} from "./staged.ts";
 
 /**
  * Staging: everything that can be done for an upgrade while the node runs. Flow: find the binary, or download and verify
@@ -108,6 +123,8 @@ async function findBinary(
   }
   const sha256 = await hashFile(build.binary, "sha256", request.signal);
   if (matches === true) return { sha256, origin: "downloaded", url: announced?.url ?? null };
+  // A download of nymvisor's own, noted or about to be, of a release that reads differently by now.
+  if (matches === false && request.allowDownload && readOrigin(build, sha256)?.origin === "downloaded") return null;
   if (matches === false && request.allowDownload && (identityOf(build.binary).mode & 0o111) === 0) {
     // The Rust program downloads to this very name and makes it executable once verified: this is a part of a download.
     const kept = setAside(build.binary, formatStamp(request.now), "unverified");
@@ -152,15 +169,18 @@ async function download(request: StageRequest, build: BuildLayout, announced: An
     onProgress: (done, total) => emit({ type: "progress", task: "download", name: info.name, done, total }),
     onResume: (at) => emit({ type: "download.resumed", name: info.name, at }),
   });
+  const source = { sha256: downloaded.sha256, origin: "downloaded", url: announced.url } as const;
+  // What is there was downloaded for an earlier announcement, and the note is about to speak of something else.
+  removeFileDurably(build.binary);
+  noteArrival(build, source);
   publishFileDurably(downloaded.path, build.binary);
-  return { sha256: downloaded.sha256, origin: "downloaded", url: announced.url };
+  return source;
 }
 
 /** Makes the binary executable, asks it who it is, and notes the answer, also when it is the wrong one. */
 async function accept(request: StageRequest, build: BuildLayout, source: Source): Promise<Staged> {
   const { info, layout, emit } = request;
-  const { mode } = identityOf(build.binary);
-  if ((mode & 0o111) !== 0o111) makeExecutableDurably(build.binary);
+  makeExecutableDurably(build.binary);
   const note = { ...source, buildInfo: null, refused: null };
   let buildInfo: BuildInfo;
   try {

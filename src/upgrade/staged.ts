@@ -54,6 +54,12 @@ export function readNote(build: BuildLayout): BinaryNote | undefined {
   }
 }
 
+/** The note, if it speaks of these bytes, whichever file has them by now: who brought them is still true. */
+export function readOrigin(build: BuildLayout, sha256: string): BinaryNote | undefined {
+  const found = readDocument(stagedSchema, build.staged);
+  return found.state === "found" && found.value.sha256 === sha256 ? found.value : undefined;
+}
+
 /** The note of a binary that may be switched to. */
 export function readStaged(build: BuildLayout): Staged | undefined {
   const note = readNote(build);
@@ -65,6 +71,16 @@ export function readStaged(build: BuildLayout): Staged | undefined {
 export function writeNote(build: BuildLayout, note: Omit<BinaryNote, "identity" | "size">): void {
   const { identity, size } = identityOf(build.binary);
   writeDocument(stagedSchema, build.staged, { ...note, identity, size });
+}
+
+/**
+ * Notes who brings a binary that is about to be put in its place. It is the note of no file yet; but a binary that is
+ * found there later, after a kill, is not taken for one that a person brought. Durable when it returns.
+ */
+export function noteArrival(build: BuildLayout, source: Pick<BinaryNote, "sha256" | "origin" | "url">): void {
+  const { sha256, origin, url } = source;
+  const arriving = { sha256, origin, url, identity: "not in place yet", size: 0, buildInfo: null, refused: null };
+  writeDocument(stagedSchema, build.staged, arriving);
 }
 
 const HASH_BLOCK = 1 << 20;

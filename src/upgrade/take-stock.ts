@@ -197,13 +197,13 @@ function settleJournal({ layout, clock, emit }: StockContext, current: string): 
 }
 
 /**
- * When `current` was moved. Where the journal says only that it was about to be, another node may have done it while this
- * one was down: then it is in the history already, and must not come in again.
+ * When `current` was moved. Of several nodes that lost their power in the same upgrade the first to come back has written
+ * it into the history: the others go by its moment, so that it does not come in again.
  */
-function switchedAt(layout: Layout, { state, to, performedAt }: Journal): Journal["performedAt"] {
+function switchedAt(layout: Layout, { to, performedAt }: Journal): Journal["performedAt"] {
   const history = readHistory(layout);
   const last = history.state === "found" ? history.value.history.at(-1) : undefined;
-  return state === "switching" && last?.info.name === to.name ? last.performedAt : performedAt;
+  return last?.info.name === to.name ? last.performedAt : performedAt;
 }
 
 function settlePlan({ layout, clock, emit }: StockContext, current: string): void {

@@ -95,6 +95,7 @@ describe("two nodes of the same daemon on one box", () => {
     await using runTwo = await two.run(["two"]);
     await waitForStart(two, "1.1.0");
     expect(startsOf(two).map(({ version }) => version)).toEqual(["1.1.0"]);
+    await runTwo.waitForLog(/1\.1\.0 started/);
     expect(runTwo.stderr).toMatch(/brought from genesis to 1\.1\.0/);
     expect(runTwo.stderr.indexOf("backed up into")).toBeLessThan(runTwo.stderr.indexOf("1.1.0 started"));
     expect(backupsOf(two, "1.1.0")).toHaveLength(1);

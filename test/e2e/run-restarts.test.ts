@@ -74,6 +74,7 @@ test("a failure after a longer run starts the count at one, so that it never add
   await using node = await prepareNode({ behaviour: { exitAfter: 120, exitCode: 6, exitTimes: 4 }, settings });
   await using run = await node.run();
   await run.waitForEvent("started", { count: 5 });
+  await run.stop();
   const counts = [...run.stderr.matchAll(/failures in a row: (\d+) of/g)].map(([, count]) => Number(count));
   expect(counts).toEqual([1, 1, 1, 1]);
 });
