@@ -146,15 +146,16 @@ function writeDocuments(layout: Layout, buildInfo: BuildInfo, copy: BinaryCopy |
   if (copy !== null && !disk.existsSync(genesis.binary)) {
     copy.publish();
     writeNote(genesis, { sha256: copy.sha256, origin: "local", url: null, buildInfo, refused: null });
-  } else if (
-    copy !== null &&
-    readStaged(genesis) !== undefined &&
-    !sameBuild(readStaged(genesis)?.buildInfo ?? buildInfo, buildInfo)
-  ) {
-    throw new NymvisorError({
-      what: "another init has set up another build at the same moment",
-      next: "look at it: nymvisor config",
-    });
+  } else {
+    // It may have come since it was looked for, before the lock was ours.
+    const there = readStaged(genesis)?.buildInfo;
+    if (there !== undefined && !sameBuild(there, buildInfo)) {
+      throw new NymvisorError({
+        what: "another init has set up another build at the same moment",
+        why: `there | given: ${differingFields(there, buildInfo).join("; ")}`,
+        next: "look at it: nymvisor daemon-build-info",
+      });
+    }
   }
   const info = describeBuild("genesis", buildInfo, "");
   if (requireUpgradeInfo(genesis) === undefined) writeUpgradeInfo(genesis, info);

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { type NodeName, type Running, World } from "../faults/support/world.ts";
 import { startReleaseServer } from "../support/release-server.ts";
 import { temporaryHome } from "../support/temporary-home.ts";
+import { waitFor } from "../support/wait.ts";
 
 const NODES: readonly NodeName[] = ["n1", "n2", "n3"];
 const VERSIONS = ["1.1.0", "1.2.0", "1.3.0"];
@@ -38,6 +39,9 @@ test("three nodes on one box go through three upgrades one after another, each w
       runs[0]?.kill("SIGHUP");
       await Promise.all(NODES.map((node, index) => world.waitUntilRuns(version, runs[index] as Running, node)));
     }
+    // A node's first word may come before nymvisor's line about its start has been read.
+    const starts = (run: Running) => run.stderr.match(/ started \(pid \d+\)$/gm)?.length ?? 0;
+    for (const run of runs) await waitFor("every start in the log", () => starts(run) > VERSIONS.length);
     const all = NODES.flatMap((node, index) => downtimes(node, runs[index] as Running));
     const inOrder = all.toSorted((a, b) => a.from - b.from);
     expect(inOrder.map(({ node }) => node).toSorted()).toEqual(NODES.flatMap((node) => VERSIONS.map(() => node)));
