@@ -40,6 +40,7 @@ export class Assailant {
     const node = random.pick(this.nodes.filter(({ isWanted }) => isWanted));
     const aim = drawAim(random);
     await reach(aim, node, AIM_LIMIT_MS);
+    if (this.around.over.aborted) return;
     this.around.timeline.note("assailant", `${kind} of ${node.id}, ${describeAim(aim)}`);
     await this.strike(kind, node, random);
   }

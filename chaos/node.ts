@@ -139,6 +139,7 @@ export class ChaosNode {
 
   private begin(): void {
     this.restart = undefined;
+    if (this.around.over.aborted) return;
     const run = new NymvisorRun([this.around.nymvisor, "run", "run"], this.env, this.id, this.around.timeline);
     this.run = run;
     this.around.tally.runs += 1;
@@ -155,7 +156,7 @@ export class ChaosNode {
     const rivals = [...this.rivals];
     for (const rival of rivals) rival.kill("SIGKILL");
     await Promise.all(rivals.map(({ exited }) => exited));
-    if (!this.wanted || this.run !== run) return;
+    if (!this.wanted || this.run !== run || this.around.over.aborted) return;
     if (run.reasonsToEnd.length === 0) {
       if (!this.around.box.wasFullSince(run.startedAt)) {
         this.around.fail(

@@ -14,6 +14,15 @@ import { sha256 } from "./marked-daemon.ts";
 import type { ChaosNode } from "./node.ts";
 import { Violation } from "./violation.ts";
 
+/** Of whom it is asked how they stand. */
+export interface Scene {
+  shared: SharedPlaces;
+  nodes: readonly ChaosNode[];
+  ledger: Ledger;
+  /** Aborted when there is nobody left to ask. */
+  over: AbortSignal;
+}
+
 /** How long a world may take to come to rest once nothing is done to it any more. */
 const REST_LIMIT_MS = 40_000;
 const NUDGE_EVERY_MS = 200;
@@ -24,15 +33,11 @@ const LOOK_EVERY_MS = 8;
  * @param patience how many milliseconds are waited besides for upgrades that nothing stands against; they may stay open then
  * @throws {Violation} if it does not come to rest, or does not come to the end of the upgrades though there is no limit.
  */
-export async function comeToRest(
-  shared: SharedPlaces,
-  nodes: readonly ChaosNode[],
-  ledger: Ledger,
-  patience = Number.POSITIVE_INFINITY,
-): Promise<void> {
+export async function comeToRest(scene: Scene, patience = Number.POSITIVE_INFINITY): Promise<void> {
   const began = performance.now();
   for (let nudged = began; ; ) {
-    const { restless, open } = lookAround(shared, nodes, ledger);
+    scene.over.throwIfAborted();
+    const { restless, open } = lookAround(scene);
     const now = performance.now();
     if (restless === null && (open === null || now - began >= patience)) return;
     if (now - began >= REST_LIMIT_MS) {
@@ -40,7 +45,7 @@ export async function comeToRest(
     }
     if (now - nudged >= NUDGE_EVERY_MS) {
       // As an operator would who does not want to wait for the next try.
-      for (const { run } of nodes) if (run?.listens) run.signal("SIGHUP");
+      for (const { run } of scene.nodes) if (run?.listens) run.signal("SIGHUP");
       nudged = now;
     }
     await Bun.sleep(LOOK_EVERY_MS);
@@ -56,7 +61,7 @@ interface Standing {
 }
 
 /** Looks once; what changes meanwhile makes it restless. */
-function lookAround(shared: SharedPlaces, nodes: readonly ChaosNode[], ledger: Ledger): Standing {
+function lookAround({ shared, nodes, ledger }: Scene): Standing {
   const current = readCurrent(shared);
   const plan = readPlan(shared);
   if (plan.current.name !== current)

@@ -16,4 +16,6 @@ export interface Surroundings {
   restartOnFailure: boolean;
   /** Ends the world. */
   fail(violation: Violation): void;
+  /** Aborted when the world is over: nothing may be started in it any more. */
+  over: AbortSignal;
 }

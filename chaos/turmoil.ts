@@ -6,11 +6,16 @@ import type { Writers } from "./writers.ts";
 const WRITING_MS = 250;
 
 /** What happens in one round, all of it at once: releases, an operator's hand or several, and one to three attacks. */
-export async function turmoil(random: Random, writers: Writers, assailant: Assailant): Promise<void> {
+export async function turmoil(
+  random: Random,
+  writers: Writers,
+  assailant: Assailant,
+  over: AbortSignal,
+): Promise<void> {
   const later = async (act: (own: Random) => Promise<void> | void, name: string): Promise<void> => {
     const own = random.branch(name);
     await Bun.sleep(own.between(0, WRITING_MS));
-    await act(own);
+    if (!over.aborted) await act(own);
   };
   const releases = random.chance(0.8) ? 1 : 0;
   const added = Number(random.weighted({ 0: 35, 1: 45, 2: 14, 4: 6 }));

@@ -13,7 +13,7 @@ import { ChaosNode } from "./node.ts";
 import { OnlookerProcess } from "./onlooker-process.ts";
 import { processesWith, signalProcess } from "./processes.ts";
 import type { Random } from "./random.ts";
-import { comeToRest } from "./standing.ts";
+import { comeToRest, type Scene } from "./standing.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Tally } from "./tally.ts";
 import { Timeline } from "./timeline.ts";
@@ -55,6 +55,9 @@ export class World {
   private readonly box: Box;
   private readonly id = crypto.randomUUID();
   private readonly failed = Promise.withResolvers<never>();
+  private readonly over = new AbortController();
+  /** What goes on in it, also after it has failed. */
+  private activity: Promise<unknown> = Promise.resolve();
   private readonly around: Surroundings;
   private upgradesCounted = 0;
 
@@ -88,6 +91,7 @@ export class World {
       tally,
       restartOnFailure,
       fail: (violation) => this.failed.reject(violation),
+      over: this.over.signal,
     };
   }
 
@@ -112,7 +116,10 @@ export class World {
 
   /** Ends whatever still runs, and removes everything, or leaves it for a person to look at. */
   async close({ keep }: { keep: boolean }): Promise<void> {
+    this.over.abort();
     this.server.close();
+    this.killAll();
+    await Promise.allSettled([this.activity]);
     while (this.killAll() > 0) await Bun.sleep(5);
     if (keep) {
       this.box.preserve();
@@ -124,6 +131,7 @@ export class World {
 
   /** For an end that leaves no time to wait. */
   abandon(): void {
+    this.over.abort();
     this.killAll();
     this.remove();
   }
@@ -183,9 +191,9 @@ export class World {
     // One that is off for a round comes forward when it is started again.
     const off = nodes.length > 1 && random.chance(0.3) ? random.pick(nodes) : undefined;
     for (const node of nodes) if (node !== off) node.start();
-    await turmoil(random, writers, assailant);
+    await turmoil(random, writers, assailant, this.over.signal);
     this.server.kind = random.chance(0.7);
-    await comeToRest(this.shared, nodes, this.ledger, PATIENCE_MS);
+    await comeToRest(this.scene(nodes), PATIENCE_MS);
     await this.check(nodes, backups);
     if (random.chance(0.5)) await stopAll(nodes);
     this.options.tally.rounds += 1;
@@ -197,10 +205,10 @@ export class World {
     this.timeline.note("chaos", "the end of this world");
     this.server.kind = true;
     for (const node of nodes) node.start();
-    await comeToRest(this.shared, nodes, this.ledger);
+    await comeToRest(this.scene(nodes));
     await stopAll(nodes);
     for (const node of nodes) node.start();
-    await comeToRest(this.shared, nodes, this.ledger);
+    await comeToRest(this.scene(nodes));
     await stopAll(nodes);
     await this.check(nodes, backups);
     invariants.checkNothingLeft(this.box.path);
@@ -227,8 +235,13 @@ export class World {
     this.upgradesCounted = upgrades;
   }
 
+  private scene(nodes: readonly ChaosNode[]): Scene {
+    return { shared: this.shared, nodes, ledger: this.ledger, over: this.over.signal };
+  }
+
   /** What is awaited, unless the world fails before. */
   private orFailure<T>(work: Promise<T>): Promise<T> {
+    this.activity = work;
     return Promise.race([work, this.failed.promise]);
   }
 

@@ -30,6 +30,7 @@ export class Deeds {
 
   carryOut(action: Action): void {
     const { world } = this;
+    if (world.calm && action.kind !== "announce" && action.kind !== "add") return;
     switch (action.kind) {
       case "announce": {
         const { release } = action;

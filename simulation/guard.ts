@@ -114,6 +114,11 @@ export class Guard implements BackupListener {
   #currentMoved(process: SimulatedProcess): void {
     const name = nameOf(this.machine.observer.readlinkSync(this.#layout.current));
     if (name === this.#lastCurrent) return;
+    if (this.#takesBack(process, name)) {
+      this.upgrades.powerLost(name, this.#lastCurrent);
+      this.#lastCurrent = name;
+      return;
+    }
     const [from, to] = [this.upgrades.of(this.#lastCurrent), this.upgrades.of(name)];
     if (!to.byPerson && (compareVersions(to.version, from.version) ?? 0) < 0) {
       this.report("no-downgrade", `current moves from ${from.name} to ${name}, and nobody asked for that`);
@@ -130,11 +135,21 @@ export class Guard implements BackupListener {
     }
   }
 
-  #journalSays({ journal }: Layout, name: string): boolean {
+  /** A move that the disk did not confirm is taken back before anything has come of it. */
+  #takesBack(process: SimulatedProcess, name: string): boolean {
+    const node = this.nodes.find(({ nymvisor }) => nymvisor === process);
+    const journal = node === undefined ? undefined : this.#readJournal(node.layout);
+    return journal?.state === "switching" && journal.from === name && journal.to.name === this.#lastCurrent;
+  }
+
+  #journalSays(layout: Layout, name: string): boolean {
+    const journal = this.#readJournal(layout);
+    return journal?.state === "switching" && journal.to.name === name;
+  }
+
+  #readJournal({ journal }: Layout): { state: string; from: string; to: { name: string } } | undefined {
     const { observer } = this.machine;
-    if (!observer.existsSync(journal)) return false;
-    const { state, to } = JSON.parse(observer.readFileSync(journal, "utf8")) as { state: string; to: { name: string } };
-    return state === "switching" && to.name === name;
+    return observer.existsSync(journal) ? JSON.parse(observer.readFileSync(journal, "utf8")) : undefined;
   }
 
   /** A whole backup of the home as it is now, made for that upgrade. */

@@ -85,12 +85,27 @@ function canonical(value: unknown): string {
 }
 
 /**
+ * A field of the saved information, true while the entry that it belongs to is being written into the plan: a loss of
+ * power in between leaves the two different, and no person has had a hand in that.
+ */
+const BEING_QUEUED = "beingQueued";
+
+/** The information to save before the entry goes into the plan; the announced one itself takes its place after that. */
+export function asBeingQueued(announced: UpgradeInfo): UpgradeInfo {
+  return { ...announced, [BEING_QUEUED]: true };
+}
+
+export function isBeingQueued(saved: UpgradeInfo): boolean {
+  return saved[BEING_QUEUED] === true;
+}
+
+/**
  * A person wrote the entry if nothing could be downloaded for it (`add-upgrade`), or if it no longer reads like the
  * information that was saved when it was announced.
  */
 export function isOwnedByPerson(queued: UpgradeInfo, saved: UpgradeInfo | undefined): boolean {
   if (Object.keys(queued.platforms).length === 0) return true;
-  return saved === undefined || !sameAnnouncement(queued, saved);
+  return saved === undefined || !(isBeingQueued(saved) || sameAnnouncement(queued, saved));
 }
 
 /** What a staged binary was judged by; a change of it means staging anew. The due time is no part of it. */

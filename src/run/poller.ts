@@ -7,7 +7,14 @@ import { formatStamp } from "../model/instant.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { chooseBinary } from "../policy/choose-binary.ts";
-import { isOwnedByPerson, judgeAnnouncement, type Running } from "../policy/incoming.ts";
+import {
+  asBeingQueued,
+  isBeingQueued,
+  isOwnedByPerson,
+  judgeAnnouncement,
+  type Running,
+  sameAnnouncement,
+} from "../policy/incoming.ts";
 import type { Clock } from "../system/clock.ts";
 import { makeFolderDurably, setAside } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
@@ -106,19 +113,24 @@ export class Poller {
     const { layout } = this.context;
     const plan = requirePlan(layout);
     const queued = plan.queuedUp.find(({ name }) => name === info.name);
-    const saved = queued === undefined ? undefined : readUpgradeInfo(buildLayout(layout, queued.name));
-    const owned = queued !== undefined && isOwnedByPerson(queued, saved?.state === "found" ? saved.value : undefined);
+    const found = queued === undefined ? undefined : readUpgradeInfo(buildLayout(layout, queued.name));
+    const saved = found?.state === "found" ? found.value : undefined;
+    const owned = queued !== undefined && isOwnedByPerson(queued, saved);
     const history = readHistory(layout);
     const performed = history.state === "found" ? history.value.history.map((entry) => entry.info) : [];
     const decision = judgeAnnouncement(info, { info: plan.current, ...running }, plan, owned, performed);
     if (decision.action !== "queue" || (queued === undefined && this.context.wasWithdrawn(info))) {
+      // An earlier poll ended between the plan and what follows it.
+      const finish = saved !== undefined && isBeingQueued(saved) && queued !== undefined;
+      if (finish && sameAnnouncement(queued, info)) writeUpgradeInfo(buildLayout(layout, info.name), info);
       return decision.action === "queue" ? ({ action: "nothing" } as const) : decision;
     }
     const build = buildLayout(layout, info.name);
     makeFolderDurably(build.folder);
     this.keepUnusable(build);
-    writeUpgradeInfo(build, info);
+    writeUpgradeInfo(build, asBeingQueued(info));
     writePlan(layout, { ...plan, queuedUp: [...plan.queuedUp.filter(({ name }) => name !== info.name), info] });
+    writeUpgradeInfo(build, info);
     return decision;
   }
 

@@ -10,6 +10,7 @@ import {
 } from "../model/documents.ts";
 import { NymvisorError } from "../model/errors.ts";
 import type { BuildLayout, Layout } from "../model/paths.ts";
+import { sameRelease } from "../policy/incoming.ts";
 import { type Found, readDocument, requireUsable, writeDocument } from "../system/documents.ts";
 import { setAside } from "../system/durable.ts";
 import { readLastGood } from "./last-good.ts";
@@ -89,4 +90,17 @@ export function appendHistory(layout: Layout, entry: History["history"][number],
   );
   if (!known) writeHistory(layout, { ...before, history: [...before.history, entry] });
   return kept;
+}
+
+/**
+ * Adds an upgrade that could not be noted while later ones were performed: before those that came after it, as far as the
+ * clock can be trusted. Nothing is changed where another node has noted it, at whatever moment.
+ */
+export function insertHistory(layout: Layout, entry: History["history"][number]): void {
+  const found = readHistory(layout);
+  const before: History = found.state === "found" ? found.value : { history: [] };
+  if (before.history.some(({ info }) => sameRelease(info, entry.info))) return;
+  const later = before.history.findIndex(({ performedAt }) => performedAt > entry.performedAt);
+  const history = before.history.toSpliced(later === -1 ? before.history.length : later, 0, entry);
+  writeHistory(layout, { ...before, history });
 }

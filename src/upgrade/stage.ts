@@ -16,6 +16,7 @@ import {
   publishFileDurably,
   removeFileDurably,
   setAside,
+  syncFolder,
 } from "../system/durable.ts";
 import { tryLock } from "../system/lock.ts";
 import type { downloadBinary } from "../upstream/download.ts";
@@ -181,6 +182,8 @@ async function download(request: StageRequest, build: BuildLayout, announced: An
 async function accept(request: StageRequest, build: BuildLayout, source: Source): Promise<Staged> {
   const { info, layout, emit } = request;
   makeExecutableDurably(build.binary);
+  // Another nymvisor may have put it there, and been killed before its name was durable.
+  syncFolder(build.bin);
   const note = { ...source, buildInfo: null, refused: null };
   let buildInfo: BuildInfo;
   try {

@@ -26,7 +26,9 @@ import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal } from "./journal.ts";
 import { readLastGood } from "./last-good.ts";
 import {
+  appendHistory,
   inOrder,
+  insertHistory,
   readHistory,
   readPlan,
   readUpgradeInfo,
@@ -187,13 +189,31 @@ function settleJournal({ layout, clock, emit }: StockContext, current: string): 
   }
   const journal = found.value;
   if (recoveryAction(journal, current) === "finish") {
-    settlePlan({ layout, clock, emit }, current);
+    settlePlan({ layout, clock, emit }, current, journal.to.name);
     record({ layout, clock, emit }, { ...journal, performedAt: switchedAt(layout, journal) });
     emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "finished" });
   } else {
+    noteWhatWasLeft(layout, journal, current);
     removeJournal(layout);
     emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "undone" });
   }
+}
+
+/**
+ * The switch was made, what follows from it could not be written, and another node has moved on from it since. The new
+ * build may have run on this home, so the home is on it. Back where it came from, `current` was put by a person.
+ */
+function noteWhatWasLeft(layout: Layout, journal: Journal, current: string): void {
+  const { state, kind, from, to: info, performedAt, build } = journal;
+  if (state !== "recording" || performedAt === null || current === from) return;
+  const { name, version } = info;
+  writeVersionRecord(layout, { name, version, upgradeTime: performedAt, binaryDetails: build });
+  if (kind !== "upgrade") return;
+  const plan = readPlan(layout);
+  if (plan.state === "found" && plan.value.queuedUp.some((entry) => entry.name === name)) {
+    writePlan(layout, { ...plan.value, queuedUp: plan.value.queuedUp.filter((entry) => entry.name !== name) });
+  }
+  insertHistory(layout, { performedAt, info });
 }
 
 /**
@@ -206,7 +226,8 @@ function switchedAt(layout: Layout, { to, performedAt }: Journal): Journal["perf
   return last?.info.name === to.name ? last.performedAt : performedAt;
 }
 
-function settlePlan({ layout, clock, emit }: StockContext, current: string): void {
+/** @param journaled the upgrade that a journal is about to write into the history. */
+function settlePlan({ layout, clock, emit }: StockContext, current: string, journaled?: string): void {
   const found = readPlan(layout);
   if (found.state === "found") {
     const plan = found.value;
@@ -220,6 +241,9 @@ function settlePlan({ layout, clock, emit }: StockContext, current: string): voi
     const known = waiting.some(({ name }) => name === plan.current.name) || wasPerformed(layout, plan.current.name);
     const unfinished = order !== undefined && order > 0 && !known;
     writePlan(layout, { ...plan, current: info, queuedUp: unfinished ? [...waiting, plan.current] : waiting });
+    const performed = journaled === undefined && plan.queuedUp.some(({ name }) => name === current);
+    // A move that was taken back, and came through a loss of power all the same, is in no journal.
+    if (performed) appendHistory(layout, { performedAt: clock.wall(), info }, formatStamp(clock.wall()));
     emit({ type: "document.rebuilt", path: layout.plan, from: layout.current });
     return;
   }

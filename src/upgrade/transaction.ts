@@ -12,7 +12,7 @@ import { fingerprintOf, sameAnnouncement } from "../policy/incoming.ts";
 import { isDecided } from "../policy/recovery.ts";
 import type { Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
-import { makeFolderDurably } from "../system/durable.ts";
+import { makeFolderDurably, syncFolder } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
 import type { backUp, checkBackupRoom } from "./backup.ts";
 import { buildInfoOf } from "./build-information.ts";
@@ -235,9 +235,38 @@ function takeSwitch(
   const saved = readUpgradeInfo(build);
   const rewritten = saved.state === "found" && !sameAnnouncement(saved.value, entry);
   if (saved.state === "missing" || rewritten) writeUpgradeInfo(build, entry);
-  switchCurrent(layout, build);
+  moveCurrent(layout, build, journal.from);
   emit({ type: "upgrade.switched", name: info.name, version: journal.to.version });
   return entry;
+}
+
+/**
+ * Moves `current`, or leaves it where it was. A move that the disk does not confirm is taken back: it may be gone after
+ * a loss of power, and the old build would then run on a home that the new one has changed.
+ */
+function moveCurrent(layout: Layout, build: BuildLayout, from: string): void {
+  try {
+    switchCurrent(layout, build);
+  } catch (error) {
+    if (readCurrent(layout) !== build.name) throw error;
+    if (isSynced(layout.upgradeData)) return;
+    try {
+      switchCurrent(layout, buildLayout(layout, from));
+    } catch {
+      // What failed is told already; where `current` points by now decides how the attempt has ended.
+    }
+    throw error;
+  }
+}
+
+/** Asks once more: an error of the device is reported once, and may have passed. */
+function isSynced(folder: string): boolean {
+  try {
+    syncFolder(folder);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Plan, UpgradeInfo } from "../../src/model/documents.ts";
 import {
+  asBeingQueued,
   fingerprintOf,
+  isBeingQueued,
   isOwnedByPerson,
   judgeAnnouncement,
   objectionToEntry,
@@ -67,6 +69,12 @@ describe("an announcement", () => {
     const done = upgradeInfo({ version: "1.1.0" });
     const mended = { ...done, platforms: { any: platform("mended") } };
     expect(judge({ announced: mended, performed: [done] })).toEqual({ action: "queue", replaces: false });
+  });
+
+  test("of the version that runs, under the name of another build of it that was performed, is refused", () => {
+    const done = upgradeInfo({ name: "first", version: "1.0.0" });
+    const mended = { ...done, platforms: { any: platform("mended") } };
+    expect(judge({ announced: mended, performed: [done], otherBytes: true })).toMatchObject({ action: "refuse" });
   });
 
   test("of a version that has no order is queued under its own name", () => {
@@ -208,6 +216,13 @@ describe("an entry of the plan is a person's", () => {
   test("when it no longer reads as it was announced", () => {
     expect(isOwnedByPerson({ ...announced, upgradeTime: NOON + 1n }, announced)).toBe(true);
     expect(isOwnedByPerson(announced, undefined)).toBe(true);
+  });
+
+  test("but not when the power went while the poller was between the two", () => {
+    const mended = { ...announced, upgradeTime: NOON + 1n };
+    expect(isOwnedByPerson(announced, asBeingQueued(mended))).toBe(false);
+    expect(isBeingQueued(asBeingQueued(mended))).toBe(true);
+    expect(isBeingQueued(mended)).toBe(false);
   });
 
   test("and else the poller's", () => {

@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { NymvisorEvent } from "../../src/model/events.ts";
 import { buildLayout } from "../../src/model/paths.ts";
 import { type Services, services } from "../../src/run/services.ts";
 import { Supervisor } from "../../src/run/supervisor.ts";
-import { systemClock } from "../../src/system/clock.ts";
+import { type Clock, systemClock } from "../../src/system/clock.ts";
 import { tryLock } from "../../src/system/lock.ts";
 import { requirePlan } from "../../src/upgrade/shared-documents.ts";
-import { setUp, setUpStaged } from "../support/builds.ts";
+import { placeBuild, setUp, setUpStaged } from "../support/builds.ts";
 import { configurationWith } from "../support/configuration.ts";
 import { type EmptyInstance, emptyInstance } from "../support/instance.ts";
 import { MarkedProcesses } from "../support/marked-processes.ts";
 import { sampleBuildInfo } from "../support/sample-daemon.ts";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
-import { upgradeInfo } from "../support/upgrades.ts";
+import { platform, upgradeInfo } from "../support/upgrades.ts";
 import { waitFor } from "../support/wait.ts";
 
 let home: TemporaryHome;
@@ -39,7 +39,11 @@ function writeDaemon(version: string, run = "trap 'exit 0' INT; while :; do slee
   chmodSync(binary, 0o755);
 }
 
-function supervise(others: Partial<Services> = {}, variables: Record<string, string> = {}): Supervisor {
+function supervise(
+  others: Partial<Services> = {},
+  variables: Record<string, string> = {},
+  clock: Clock = systemClock,
+): Supervisor {
   const { layout, emit } = instance;
   return new Supervisor(
     {
@@ -47,7 +51,7 @@ function supervise(others: Partial<Services> = {}, variables: Record<string, str
       configuration: configurationWith({ DAEMON_HOME: layout.home, ...variables }),
       environment: processes.environment,
       platform: "linux-x86_64",
-      clock: systemClock,
+      clock,
       emit,
       services: { ...services, askSources: async () => null, ...others },
     },
@@ -106,5 +110,51 @@ describe("a supervisor", () => {
     expect(await running).toBe(0);
     expect(processes.running()).toEqual([]);
     expect(count("daemon.start-failed")).toBe(0);
+  });
+
+  test("reads the plan again by itself once what kept it from being read is gone", async () => {
+    const { layout } = instance;
+    setUp(layout);
+    writeDaemon("1.0.0");
+    const timers: (() => void)[] = [];
+    // It is due at once where the supervisor would look again in seconds.
+    const clock = {
+      ...systemClock,
+      after: (milliseconds: number, callback: () => void) => {
+        if (milliseconds !== 10_000) return systemClock.after(milliseconds, callback);
+        timers.push(callback);
+        return () => {};
+      },
+    };
+    const supervisor = supervise({ watchPlan: () => ({ close: async () => {} }) }, {}, clock);
+    const running = supervisor.run();
+    await event("daemon.started");
+    rmSync(layout.plan);
+    supervisor.reload();
+    await event("plan.unreadable");
+    setUpStaged(layout, upgradeInfo({ upgradeTime: 2n ** 62n }));
+    expect(count("upgrade.scheduled")).toBe(0);
+    timers.at(-1)?.();
+    await event("upgrade.scheduled");
+    supervisor.requestStop("SIGTERM");
+    expect(await running).toBe(0);
+  });
+
+  test("refuses what was newer than the build before and is older than the one that it has just moved to", async () => {
+    const { layout } = instance;
+    const newer = upgradeInfo({ version: "1.2.0", upgradeTime: 0n });
+    const platforms = { "linux-x86_64": platform("a release") };
+    const older = upgradeInfo({ version: "1.1.0", upgradeTime: 1n, platforms });
+    setUp(layout, newer, older);
+    for (const info of [newer, older]) placeBuild(layout, info);
+    for (const version of ["1.0.0", "1.1.0", "1.2.0"]) writeDaemon(version);
+    const supervisor = supervise();
+    const running = supervisor.run();
+    await event("upgrade.done");
+    await event("release.refused");
+    supervisor.requestStop("SIGTERM");
+    expect(await running).toBe(0);
+    expect(count("upgrade.started")).toBe(1);
+    expect(requirePlan(layout)).toMatchObject({ current: { name: "1.2.0" }, queuedUp: [{ name: "1.1.0" }] });
   });
 });
