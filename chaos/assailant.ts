@@ -13,7 +13,7 @@ const ATTACKS = {
   "kill-daemon": 12,
   "kill-both": 12,
   "stop-nymvisor": 9,
-  "stop-daemon": 1,
+  "stop-daemon": 4,
   "fill-disk": 10,
   "ask-to-stop": 6,
   "second-run": 4,
@@ -49,7 +49,9 @@ export class Assailant {
     const { tally } = this.around;
     switch (kind) {
       case "kill-nymvisor":
-        if (node.killRun()) tally.killsOfNymvisor += 1;
+        if (!node.killRun()) break;
+        tally.killsOfNymvisor += 1;
+        if (random.chance(0.25)) await this.killHeir(node, random);
         break;
       case "kill-daemon":
         if (await node.killDaemon()) tally.killsOfDaemons += 1;
@@ -64,7 +66,7 @@ export class Assailant {
         await this.stopDaemon(node, random);
         break;
       case "fill-disk":
-        await this.fillDisk(random);
+        await this.fillDisk(node, random);
         break;
       case "ask-to-stop":
         if (node.run?.signal(random.pick(["SIGTERM", "SIGINT", "SIGQUIT"]), "it was asked to stop")) {
@@ -75,9 +77,16 @@ export class Assailant {
         await this.runTwice(node);
         break;
       case "hang-up":
-        if (node.run?.listens) node.run.signal("SIGHUP");
+        if (node.run?.listens && node.run.signal("SIGHUP")) tally.hangUps += 1;
         break;
     }
+  }
+
+  /** Kills the next nymvisor as well, while it stops the daemon that the first one left. */
+  private async killHeir(node: ChaosNode, random: Random): Promise<void> {
+    const milliseconds = random.chance(0.5) ? 0 : random.between(0, 30);
+    await reach({ at: "log", words: "that an earlier nymvisor left", milliseconds }, node, AIM_LIMIT_MS);
+    if (!this.around.over.aborted && node.killRun()) this.around.tally.killsOfHeirs += 1;
   }
 
   private async killBoth(node: ChaosNode, random: Random): Promise<void> {
@@ -119,13 +128,19 @@ export class Assailant {
     this.disturbAll();
   }
 
-  private async fillDisk(random: Random): Promise<void> {
+  /** Sometimes nymvisor is killed meanwhile, and has to begin on a full disk. */
+  private async fillDisk(node: ChaosNode, random: Random): Promise<void> {
     const { box, tally, timeline } = this.around;
     const bytesLeft = random.pick([0, 0, 4096, 8192, 16384, 65536, 262144, 16 << 20]);
     box.fill(bytesLeft);
     tally.fullDisks += 1;
+    tally.bytesLeft[bytesLeft] = (tally.bytesLeft[bytesLeft] ?? 0) + 1;
     timeline.note("assailant", `the disk has ${bytesLeft} bytes left`);
-    await Bun.sleep(random.between(10, 300));
+    const duration = random.chance(0.2) ? random.between(300, 1_500) : random.between(10, 300);
+    const before = random.chance(0.3) ? random.between(0, duration / 2) : duration;
+    await Bun.sleep(before);
+    if (before < duration && node.killRun()) tally.killsOfNymvisor += 1;
+    await Bun.sleep(duration - before);
     box.empty();
     timeline.note("assailant", "the disk has room again");
   }

@@ -9,6 +9,8 @@ import { join } from "node:path";
 export interface Box {
   path: string;
   canBeFilled: boolean;
+  /** There is next to no room just now. */
+  readonly isFull: boolean;
   /** Takes all room but for that many bytes. */
   fill(bytesLeft: number): void;
   /** Gives the room back. */
@@ -41,6 +43,7 @@ function plainBox(path: string): Box {
   return {
     path,
     canBeFilled: false,
+    isFull: false,
     fill: () => {},
     empty: () => {},
     wasFullSince: () => false,
@@ -52,7 +55,7 @@ function plainBox(path: string): Box {
 class MountedBox implements Box {
   readonly canBeFilled = true;
   private readonly filler: string;
-  private isFull = false;
+  isFull = false;
   private lastFull = Number.NEGATIVE_INFINITY;
   private mounted = true;
 

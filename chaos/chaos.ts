@@ -1,4 +1,4 @@
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -20,10 +20,11 @@ import { World } from "./world.ts";
 
 const USAGE = `Torments the release executable, and looks whether anything is lost.
 
-  bun run chaos --rounds N     how many rounds (100)
-  bun run chaos --seed S       draws what an earlier run drew: the same attacks, in the same order
-  bun run chaos --keep         leaves the folders
-  bun run chaos --parallel N   worlds at a time (3)
+  bun run chaos --rounds N      how many rounds (100)
+  bun run chaos --seed S        draws what an earlier run drew: the same attacks, in the same order
+  bun run chaos --executable P  torments a copy of this one, instead of one that is built for it
+  bun run chaos --keep          leaves the folders
+  bun run chaos --parallel N    worlds at a time (3)
 `;
 
 /** A world ages: plan, history and backups grow with each round. */
@@ -35,6 +36,7 @@ const TELL_EVERY = 25;
 interface Options {
   rounds: number;
   seed: string;
+  executable: string | undefined;
   keep: boolean;
   parallel: number;
 }
@@ -45,6 +47,7 @@ function readOptions(argv: string[]): Options | undefined {
     options: {
       rounds: { type: "string", default: "100" },
       seed: { type: "string", default: crypto.randomUUID().slice(0, 8) },
+      executable: { type: "string" },
       keep: { type: "boolean", default: false },
       parallel: { type: "string", default: "3" },
       help: { type: "boolean", short: "h", default: false },
@@ -52,11 +55,17 @@ function readOptions(argv: string[]): Options | undefined {
   });
   if (values.help) return undefined;
   return {
-    rounds: Number(values.rounds),
+    rounds: wholeNumber("--rounds", values.rounds),
     seed: values.seed,
+    executable: values.executable,
     keep: values.keep,
-    parallel: Number(values.parallel),
+    parallel: wholeNumber("--parallel", values.parallel),
   };
+}
+
+function wholeNumber(flag: string, value: string): number {
+  if (/^[1-9]\d*$/.test(value)) return Number(value);
+  throw new RangeError(`${flag} takes a whole number from 1 on, not ${value}`);
 }
 
 class Chaos {
@@ -76,7 +85,9 @@ class Chaos {
     const { options, folder } = this;
     process.stderr.write(`seed ${options.seed}, in ${folder}\n`);
     const nymvisor = join(folder, "nymvisor");
-    await buildExecutable({ target: targetOfThisMachine(), outfile: nymvisor });
+    // A copy: whoever builds it anew meanwhile does not disturb.
+    if (options.executable !== undefined) copyFileSync(options.executable, nymvisor);
+    else await buildExecutable({ target: targetOfThisMachine(), outfile: nymvisor });
     const mounted = canMount(join(folder, "mount"));
     if (!mounted) this.skipped.push("the full disk, which takes a root that may mount a tmpfs");
     for (const what of this.skipped) process.stderr.write(`SKIPPED: ${what}\n`);

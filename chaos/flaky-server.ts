@@ -4,11 +4,13 @@ import { answerRaw, answerWith, head } from "../test/support/responders.ts";
 import { DAEMON } from "./marked-daemon.ts";
 import type { Random } from "./random.ts";
 
+export type FlakyWay = keyof typeof WAYS;
+
 /** A release server in a bad state, unless it is told to be kind: it cuts, stalls, crawls, fails, and sends garbage. */
 export class FlakyServer {
   /** Everything is served whole and at once. */
   kind = false;
-  mishaps = 0;
+  readonly mishaps: Partial<Record<FlakyWay, number>> = {};
   private releases = 0;
 
   private constructor(
@@ -50,7 +52,7 @@ export class FlakyServer {
   private draw(content: Uint8Array, whole: Responder): Responder {
     const { random } = this;
     const way = random.weighted(WAYS);
-    if (way !== "whole") this.mishaps += 1;
+    if (way !== "whole") this.mishaps[way] = (this.mishaps[way] ?? 0) + 1;
     const somewhere = random.whole(0, content.length);
     switch (way) {
       case "whole":

@@ -3,9 +3,10 @@ import { EventLog } from "./event-log.ts";
 import { NymvisorRun, type RunEnding } from "./nymvisor-run.ts";
 import { isStillAlive, processesWith, signalProcess } from "./processes.ts";
 import type { Random } from "./random.ts";
-import { recoveryTime } from "./recovery-time.ts";
+import { type LeftOut, recoveryTime } from "./recovery-time.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { RECOVERY_GOAL_MS } from "./tally.ts";
+import { readTraces } from "./traces.ts";
 import { Violation } from "./violation.ts";
 
 /** More than the daemons' grace period, and what nymvisor adds to it; a busy machine included. */
@@ -126,15 +127,24 @@ export class ChaosNode {
 
   /** Adds up how long it took until a daemon ran again, for each start after a kill that nothing has come between. */
   measure(): void {
+    const { recoveries, recoveriesLeftOut, slow } = this.around.tally;
     for (const run of this.unmeasured.splice(0)) {
-      if (run.startedAt <= this.quietSince || this.around.box.wasFullSince(run.startedAt)) continue;
-      const milliseconds = recoveryTime(run, this.events.all());
-      if (milliseconds === undefined) continue;
-      this.around.tally.recoveries.push(milliseconds);
+      const milliseconds = this.disturbance(run) ?? recoveryTime(run, this.events.all());
+      if (typeof milliseconds === "string") {
+        recoveriesLeftOut[milliseconds] = (recoveriesLeftOut[milliseconds] ?? 0) + 1;
+        continue;
+      }
+      recoveries.push(milliseconds);
       if (milliseconds <= RECOVERY_GOAL_MS) continue;
       const log = run.log.map(({ at, line }) => `${at - run.startedAtWall} ms ${line}`);
-      this.around.tally.slow.push({ milliseconds, world: this.around.box.path, log: log.slice(0, 20) });
+      slow.push({ milliseconds, world: this.around.box.path, log: log.slice(0, 20) });
     }
+  }
+
+  /** What else than nymvisor a slow start may be due to. */
+  private disturbance(run: NymvisorRun): LeftOut | undefined {
+    if (run.startedAt <= this.quietSince) return "something stood still";
+    return this.around.box.wasFullSince(run.startedAt) ? "the disk was full" : undefined;
   }
 
   private begin(): void {
@@ -143,12 +153,23 @@ export class ChaosNode {
     const run = new NymvisorRun([this.around.nymvisor, "run", "run"], this.env, this.id, this.around.timeline);
     this.run = run;
     this.around.tally.runs += 1;
+    if (this.around.box.isFull) this.around.tally.runsOnFullDisks += 1;
     run.onLine((line) => {
+      this.readTraces(line);
       for (const listener of this.lineListeners) listener(line);
     });
     if (this.crashed) this.unmeasured.push(run);
     this.crashed = false;
     void run.exited.then((ending) => this.ended(run, ending));
+  }
+
+  private readTraces(line: string): void {
+    try {
+      readTraces(line, this.around.tally.traces);
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.around.fail(error);
+    }
   }
 
   private async ended(run: NymvisorRun, ending: RunEnding): Promise<void> {

@@ -16,6 +16,7 @@ export class NymvisorRun {
   ending: RunEnding | undefined;
   /** What somebody did that it may end of. */
   readonly reasonsToEnd: string[] = [];
+  /** Milliseconds since 1970, and the line. */
   readonly log: { at: number; line: string }[] = [];
   private killed = false;
   private readonly child: Bun.Subprocess<"ignore", "ignore", "pipe">;
@@ -75,7 +76,9 @@ export class NymvisorRun {
   }
 
   private hear(line: string): void {
-    this.log.push({ at: Date.now(), line });
+    // By its own clock: it may have been written a while before it is read.
+    const at = Date.parse(line.slice(0, line.indexOf(" ")));
+    this.log.push({ at: Number.isNaN(at) ? Date.now() : at, line });
     // There are hundreds of these while a world is waited for.
     if (!line.includes("SIGHUP received")) this.timeline.note(this.who, `| ${line}`);
     for (const listener of this.listeners) listener(line);

@@ -16,24 +16,28 @@ export interface Outcome {
 
 export function render({ seed, seconds, tally, skipped, violation }: Outcome): string {
   const { recoveries } = tally;
-  const phases = Object.entries(tally.killsByJournal).toSorted(([, a], [, b]) => b - a);
   const rows: [string, string | number][] = [
     ["rounds", `${tally.rounds} in ${seconds.toFixed(0)} s (${(tally.rounds / seconds).toFixed(1)} a second)`],
     ["worlds", `${tally.worlds}, ${tally.worldsWithSeveralNodes} of them with 2 or 3 nodes`],
     ["runs of nymvisor", tally.runs],
     ["SIGKILL: nymvisor, daemon, both", [tally.killsOfNymvisor, tally.killsOfDaemons, tally.killsOfBoth].join(", ")],
-    ["the journal at the kills", phases.map(([state, count]) => `${state} ${count}`).join(", ")],
-    ["SIGKILL: add-upgrade", tally.killsOfAddUpgrade],
+    ["SIGKILL: nymvisor after a killed one", tally.killsOfHeirs],
+    ["the journal at the kills", listed(tally.killsByJournal)],
+    ["SIGKILL: add-upgrade; said again after it", [tally.killsOfAddUpgrade, tally.addedAgain].join("; ")],
     ["SIGSTOP: nymvisor, daemon", [tally.stopsOfNymvisor, tally.stopsOfDaemons].join(", ")],
-    ["asked to stop in between", tally.politeStops],
+    ["asked to stop in between; SIGHUP", [tally.politeStops, tally.hangUps].join("; ")],
     ["second runs refused", tally.secondRunsRefused],
-    ["full disks", `${tally.fullDisks}; runs that ended of it: ${tally.runsEndedByFullDisk}`],
+    ["full disks", tally.fullDisks],
+    ["runs that began on one, that ended of one", [tally.runsOnFullDisks, tally.runsEndedByFullDisk].join(", ")],
+    ["bytes that a full disk had left", listed(tally.bytesLeft)],
     ["releases, added by hand", [tally.releases, tally.addedByHand].join(", ")],
-    ["mishaps of the server", tally.serverMishaps],
+    ["mishaps of the server", listed(tally.serverMishaps)],
+    ["what the logs tell of it", listed(tally.traces)],
     ["upgrades performed", tally.upgrades],
     ["backups read; moves of a home that they cover", [tally.backups, tally.moves].join("; ")],
     ["looks of onlookers, executions of current", [tally.looks, tally.executions].join(", ")],
     ["recoveries that were measured", `${recoveries.length}; over ${RECOVERY_GOAL_MS} ms: ${tally.slow.length}`],
+    ["recoveries that were not", listed(tally.recoveriesLeftOut)],
     [
       "from run to the daemon: median, worst",
       `${milliseconds(median(recoveries))}, ${milliseconds(Math.max(...recoveries))}`,
@@ -46,6 +50,12 @@ export function render({ seed, seconds, tally, skipped, violation }: Outcome): s
     ...rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`),
     ...skipped.map((what) => `SKIPPED: ${what}`),
   ].join("\n");
+}
+
+/** `cut 12, slow 3`, the most frequent first. */
+function listed(counts: Readonly<Record<string, number | undefined>>): string {
+  const found = Object.entries(counts).toSorted(([, a = 0], [, b = 0]) => b - a);
+  return found.map(([name, count]) => `${name} ${count}`).join(", ") || "none";
 }
 
 function milliseconds(value: number): string {

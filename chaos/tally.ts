@@ -1,3 +1,7 @@
+import type { FlakyWay } from "./flaky-server.ts";
+import type { LeftOut } from "./recovery-time.ts";
+import type { TraceCounts } from "./traces.ts";
+
 /** Within so many milliseconds of `run` the daemon is to run again. */
 export const RECOVERY_GOAL_MS = 1_000;
 
@@ -9,19 +13,31 @@ export interface Tally {
   killsOfNymvisor: number;
   killsOfDaemons: number;
   killsOfBoth: number;
+  /** Of the nymvisor that comes after a killed one. */
+  killsOfHeirs: number;
   killsOfAddUpgrade: number;
   /** By what the journal said at the instant of the kill of a nymvisor. */
   killsByJournal: Record<string, number>;
   stopsOfNymvisor: number;
   stopsOfDaemons: number;
   politeStops: number;
+  hangUps: number;
   secondRunsRefused: number;
   fullDisks: number;
+  /** Bytes that were left, and how often. */
+  bytesLeft: Record<string, number>;
+  /** Runs that began on one. */
+  runsOnFullDisks: number;
   /** Runs that ended because the disk was full, to be started again. */
   runsEndedByFullDisk: number;
   releases: number;
   addedByHand: number;
-  serverMishaps: number;
+  /** After an add-upgrade that was killed. */
+  addedAgain: number;
+  /** Answers of the server, by how they went wrong. */
+  serverMishaps: Partial<Record<FlakyWay, number>>;
+  /** What the logs tell of all this. */
+  traces: TraceCounts;
   upgrades: number;
   /** Moves of a home, each with a backup that was read. */
   moves: number;
@@ -29,6 +45,7 @@ export interface Tally {
   runs: number;
   /** Milliseconds from the start of `run`, after a kill, to the daemon's; what it had to give an orphan left out. */
   recoveries: number[];
+  recoveriesLeftOut: Partial<Record<LeftOut, number>>;
   /** Those that took too long, with the log of their runs: milliseconds since the start, and the line. */
   slow: { milliseconds: number; world: string; log: string[] }[];
   looks: number;
@@ -43,22 +60,29 @@ export function newTally(): Tally {
     killsOfNymvisor: 0,
     killsOfDaemons: 0,
     killsOfBoth: 0,
+    killsOfHeirs: 0,
     killsOfAddUpgrade: 0,
     killsByJournal: {},
     stopsOfNymvisor: 0,
     stopsOfDaemons: 0,
     politeStops: 0,
+    hangUps: 0,
     secondRunsRefused: 0,
     fullDisks: 0,
+    bytesLeft: {},
+    runsOnFullDisks: 0,
     runsEndedByFullDisk: 0,
     releases: 0,
     addedByHand: 0,
-    serverMishaps: 0,
+    addedAgain: 0,
+    serverMishaps: {},
+    traces: {},
     upgrades: 0,
     moves: 0,
     backups: 0,
     runs: 0,
     recoveries: [],
+    recoveriesLeftOut: {},
     slow: [],
     looks: 0,
     executions: 0,

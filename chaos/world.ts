@@ -217,7 +217,7 @@ export class World {
     const { looks, executions } = await onlooker.tally();
     tally.looks += looks;
     tally.executions += executions;
-    tally.serverMishaps += this.server.mishaps;
+    addUp(tally.serverMishaps, this.server.mishaps);
     for (const { count, moves } of backups) {
       tally.backups += count;
       tally.moves += moves;
@@ -226,7 +226,7 @@ export class World {
 
   private async check(nodes: readonly ChaosNode[], backups: readonly Backups[]): Promise<void> {
     for (const node of nodes) node.measure();
-    invariants.checkMarks(nodes);
+    invariants.checkMarks(nodes, this.box);
     invariants.checkNothingSetAside(this.box.path);
     invariants.checkLedger(this.shared, nodes, this.ledger);
     await invariants.checkBackups(this.shared, backups, this.ledger);
@@ -262,6 +262,11 @@ export class World {
     const [said] = await Promise.all([child.stderr.text(), child.exited]);
     if (child.exitCode !== 0) throw new Error(`${words.join(" ")} ended with ${child.exitCode}: ${said}`);
   }
+}
+
+/** Adds counts to counts of the same names. */
+function addUp<K extends string>(sum: Partial<Record<K, number>>, counts: Partial<Record<K, number>>): void {
+  for (const [name, count] of Object.entries(counts) as [K, number][]) sum[name] = (sum[name] ?? 0) + count;
 }
 
 async function stopAll(nodes: readonly ChaosNode[]): Promise<void> {

@@ -12,6 +12,19 @@ import { Violation } from "./violation.ts";
 /** Longer than a living holder of a lock is waited for. */
 const COMMAND_LIMIT_MS = 40_000;
 
+/** Seconds that daemons take to stop; the longer ones are beyond the grace period, and within what nymvisor adds to it. */
+const STOP_DELAYS = { 0: 68, 0.01: 8, 0.03: 8, 0.08: 8, 0.25: 5, 0.5: 3 } as const;
+
+/** How an add-upgrade has ended. */
+interface Added {
+  /** Of `performance.now()`. */
+  began: number;
+  /** Exit status, or the name of a signal. */
+  ending: number | string | null;
+  /** On stderr. */
+  said: string;
+}
+
 /** The two who write plans: releases that are announced, and an operator who adds binaries by hand. */
 export class Writers {
   private releases = 0;
@@ -108,39 +121,61 @@ export class Writers {
     const name = `by-hand-${daemon.version}`;
     const entry = this.ledger.add({ name, version: daemon.version, by: "hand", kind: "good" });
     const when = random.chance(0.6) ? ["--now"] : ["--upgrade-delay", `${random.whole(1, 300)}ms`];
+    const words = ["--upgrade-name", name, ...when, path];
+    const doomed = random.chance(0.25);
+    const first = await this.addUpgrade(words, random, doomed ? random.between(5, 250) : COMMAND_LIMIT_MS);
+    if (!doomed || first.ending !== "SIGKILL") return this.judge(entry, first);
+    this.around.tally.killsOfAddUpgrade += 1;
+    if (!this.isThere(name) && random.chance(0.5)) await this.addAgain(entry, words, random);
+  }
+
+  /** As an operator does whose command was killed before the upgrade was in the plan: if it is told to, by force. */
+  private async addAgain(entry: Announced, words: readonly string[], random: Random): Promise<void> {
+    const again = await this.addUpgrade(words, random);
+    const isToldToForce = again.ending !== 0 && again.said.includes("--force");
+    this.judge(entry, isToldToForce ? await this.addUpgrade(["--force", ...words], random) : again);
+    this.around.tally.addedAgain += 1;
+  }
+
+  /** What an add-upgrade that nobody has killed must come to. */
+  private judge(entry: Announced, { began, ending, said }: Added): void {
+    const { name } = entry;
+    if (ending === 0) {
+      entry.taken = true;
+      this.around.tally.addedByHand += 1;
+      if (this.isThere(name)) return;
+      throw new Violation(
+        "once-each",
+        `add-upgrade has ended well, and ${name} is neither in the plan nor in the history`,
+      );
+    }
+    if (this.around.box.wasFullSince(began)) return;
+    throw new Violation("conduct", `add-upgrade of ${name} ended with ${ending} and said: ${said}`);
+  }
+
+  /** @param killedAfter in milliseconds */
+  private async addUpgrade(words: readonly string[], random: Random, killedAfter = COMMAND_LIMIT_MS): Promise<Added> {
     const began = performance.now();
-    const child = Bun.spawn([this.around.nymvisor, "add-upgrade", "--upgrade-name", name, ...when, path], {
+    const child = Bun.spawn([this.around.nymvisor, "add-upgrade", ...words], {
       env: random.pick(this.nodes).env,
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",
     });
-    this.around.timeline.note("operator", `adds ${name} ${when.join(" ")} (pid ${child.pid})`);
-    const doomed = random.chance(0.2);
-    const end = setTimeout(() => child.kill("SIGKILL"), doomed ? random.between(5, 70) : COMMAND_LIMIT_MS);
+    this.around.timeline.note("operator", `add-upgrade ${words.join(" ")} (pid ${child.pid})`);
+    const end = setTimeout(() => child.kill("SIGKILL"), killedAfter);
     const [said] = await Promise.all([child.stderr.text(), child.exited]);
     clearTimeout(end);
-    const ending = child.signalCode ?? child.exitCode;
-    this.around.timeline.note("operator", `${name}: ${ending} ${said.trim()}`);
-    if (ending === 0) {
-      entry.taken = true;
-      this.around.tally.addedByHand += 1;
-      this.requireThere(entry);
-    } else if (ending === "SIGKILL" && doomed) {
-      this.around.tally.killsOfAddUpgrade += 1;
-    } else if (!this.around.box.wasFullSince(began)) {
-      throw new Violation("conduct", `add-upgrade of ${name} ended with ${ending} and said: ${said.trim()}`);
-    }
+    const ending = child.signalCode === null ? child.exitCode : String(child.signalCode);
+    this.around.timeline.note("operator", `${child.pid}: ${ending} ${said.trim()}`);
+    return { began, ending, said: said.trim() };
   }
 
-  private requireThere({ name }: Announced): void {
+  /** In the plan, or in the history already. */
+  private isThere(name: string): boolean {
     const plan = readPlan(this.shared);
     const names = [plan.current, ...plan.queuedUp].map((entry) => entry.name);
-    if (names.includes(name) || readHistory(this.shared).includes(name)) return;
-    throw new Violation(
-      "once-each",
-      `add-upgrade has ended well, and ${name} is neither in the plan nor in the history`,
-    );
+    return names.includes(name) || readHistory(this.shared).includes(name);
   }
 
   private isNoticed(entry: Announced): boolean {
@@ -158,8 +193,8 @@ export class Writers {
     this.releases += 1;
     return {
       version: `1.${this.releases}.0`,
-      stopDelay: random.chance(0.25) ? Number(random.between(0.005, 0.08).toFixed(3)) : 0,
-      ignoresInterrupt: random.chance(0.01),
+      stopDelay: Number(random.weighted(STOP_DELAYS)),
+      ignoresInterrupt: random.chance(0.02),
       padding: random.hex(random.pick([10, 3_000, 40_000, 150_000])),
     };
   }

@@ -10,6 +10,8 @@ import { buildInfoOfProgram, decodeProgram, type Program, sha256 } from "./progr
 export interface DaemonListener {
   /** Before a process is made; may throw the system's error, or end the caller. */
   spawning(caller: SimulatedProcess, path: string): void;
+  /** With what a program is about to be executed. */
+  starts(args: readonly string[], environment: Readonly<Record<string, string>>): void;
   /** A program is about to be executed. */
   executes(caller: SimulatedProcess, path: string, digest: string): void;
   /** It runs as a daemon of that home. */
@@ -23,20 +25,23 @@ const SECOND = 1_000_000;
 
 /** Takes the place of the kernel's part in `spawnChild`, and is what the started programs do. */
 export class Daemons {
-  /** What a mutation makes of a child's handle. */
+  /** What a mutation makes of a child's handle, and of what is asked for. */
   alter: (child: Child) => Child = (child) => child;
+  alterRequest: (request: SpawnRequest) => SpawnRequest = (request) => request;
 
   constructor(
     private readonly machine: Machine,
     private readonly listener: DaemonListener,
   ) {}
 
-  readonly spawn = async ({ command, environment, output }: SpawnRequest): Promise<Child> => {
+  readonly spawn = async (request: SpawnRequest): Promise<Child> => {
+    const { command, environment, output } = this.alterRequest(request);
     const { machine, listener } = this;
     const caller = machine.requireRunning();
     machine.requireLiving(caller);
     const [path, ...args] = command;
     listener.spawning(caller, path);
+    listener.starts(args, environment);
     const { bytes, real } = this.#load(path);
     const digest = sha256(bytes);
     listener.executes(caller, path, digest);

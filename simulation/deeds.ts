@@ -17,6 +17,8 @@ import { Upstream } from "./upstream.ts";
 import type { World } from "./world.ts";
 
 const SECOND = 1_000_000;
+/** Nanoseconds: more than the clock can have been set back in all, and than the latest due time. */
+const ALL_FALLS_DUE = 60n * 24n * 3_600_000_000_000n;
 const SPOILED = "spoiled";
 const GARBAGE = '{"current": {"name": "gen';
 
@@ -95,6 +97,9 @@ export class Deeds {
         break;
       case "tamper":
         this.#tamper(action.which);
+        break;
+      case "lose-info":
+        this.#loseInfo(action.garbled);
         break;
     }
   }
@@ -259,6 +264,26 @@ export class Deeds {
     guard.broughtByPerson(sha256(new TextEncoder().encode(SPOILED)));
   }
 
+  /** The information of the build that runs is removed, or becomes something else. */
+  #loseInfo(garbled: boolean): void {
+    const { machine, guard, powered } = this.world;
+    const { layout } = this.#node(0);
+    if (!powered) return;
+    const { info } = buildLayout(layout, nameOf(machine.observer.readlinkSync(layout.current)));
+    if (!machine.observer.existsSync(info)) return;
+    const vandal = machine.spawn({ role: "bystander", name: "vandal" });
+    if (garbled) {
+      const file = vandal.ownDisk.openSync(info, constants.O_WRONLY | constants.O_TRUNC);
+      vandal.ownDisk.writeSync(file, GARBAGE);
+      vandal.ownDisk.closeSync(file);
+    } else {
+      vandal.ownDisk.unlinkSync(info);
+    }
+    machine.end(vandal, 0, null);
+    machine.trace.note(vandal.name, `${garbled ? "garbles" : "removes"} ${info}`);
+    guard.documents.touched(info);
+  }
+
   /** From now on nothing goes wrong any more, and all that was announced falls due. */
   calmDown(): void {
     const { world } = this;
@@ -268,7 +293,7 @@ export class Deeds {
     world.faults.cease();
     world.upstream.mode = "answers";
     world.backups.roomy = true;
-    machine.wallShift += 48n * 3_600_000_000_000n;
+    machine.wallShift += ALL_FALLS_DUE;
     for (const process of [...machine.processes.values()]) {
       machine.signal(process, "SIGCONT");
       const beside =

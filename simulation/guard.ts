@@ -12,6 +12,7 @@ import type { Machine } from "./machine.ts";
 import type { Node } from "./node.ts";
 import { isLiving, type SimulatedProcess } from "./processes.ts";
 import { sha256 } from "./program.ts";
+import { Reach } from "./reach.ts";
 import { UpgradeLedger } from "./upgrades.ts";
 
 /** What was started on a home, as the world remembers it. */
@@ -28,11 +29,14 @@ export class Guard implements BackupListener {
   violation: Violation | undefined;
   readonly documents: DocumentLedger;
   readonly upgrades: UpgradeLedger;
+  readonly reach: Reach;
   readonly homes = new Map<string, HomeStory>();
   /** Backups that an upgrade stands on, and that must be there from then on. */
   readonly #backups = new Set<string>();
   /** The inode of upgrade.lock that a process has locked. */
   readonly #locked = new Map<SimulatedProcess, number>();
+  /** The documents that it has read since. */
+  readonly #read = new Map<SimulatedProcess, Set<string>>();
   readonly #roomChecked = new Map<SimulatedProcess, string>();
   /** Nodes that are stopped for an upgrade. */
   readonly #down = new Map<number, SimulatedProcess>();
@@ -50,6 +54,11 @@ export class Guard implements BackupListener {
     this.documents = new DocumentLedger(observer, (what) => this.report("whole-documents", what));
     const layouts = nodes.map(({ layout }) => layout);
     this.upgrades = new UpgradeLedger(observer, layouts, (what) => this.report("never-lost", what));
+    this.reach = new Reach(
+      layouts,
+      (name) => this.upgrades.known.has(name),
+      (what) => this.report("own-paths", what),
+    );
   }
 
   report(invariant: Invariant, what: string): void {
@@ -90,25 +99,46 @@ export class Guard implements BackupListener {
 
   /** Before an effect of the tried code. */
   before(process: SimulatedProcess, effect: Effect, path: string, destination?: string): void {
+    this.reach.touches(effect, path, destination);
     const changed = effect === "rename" ? [path, destination ?? ""] : effect === "unlink" ? [path] : [];
     for (const name of changed) {
       if (!isShared(kindOf(name)) || name.includes(".tmp-")) continue;
       if (!this.#holdsLock(process)) this.report("locked-writes", `${process.name}: ${effect} ${name}`);
     }
+    const { plan, history } = this.#layout;
+    const replaced = destination === plan || destination === history ? destination : undefined;
+    if (replaced === undefined || !this.machine.observer.existsSync(replaced)) return;
+    if (!this.#read.get(process)?.has(replaced)) {
+      this.report("locked-writes", `${process.name} replaces ${replaced}, which it has not read under the lock`);
+    }
+  }
+
+  /** Before the tried code looks at something. */
+  looks(process: SimulatedProcess, path: string): void {
+    if (isShared(kindOf(path))) this.#read.get(process)?.add(path);
   }
 
   after(process: SimulatedProcess, effect: Effect, path: string, destination?: string): void {
     const { layout } = this.nodes[0] as Node;
+    if (path === layout.current || destination === layout.current) this.#checkCurrent();
     if (effect === "rename") {
       this.documents.changed(path);
       this.documents.changed(destination ?? "");
       if (destination === layout.current) this.#currentMoved(process);
+      if (destination !== undefined && kindOf(destination) === "backup") this.#checkModes(destination);
     } else if (effect === "unlink") {
       this.documents.changed(path);
     } else if (effect === "fsync" && this.machine.observer.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
       this.documents.folderSynced(path);
       if (path === dirname(layout.plan)) this.upgrades.planIsDurable();
     }
+  }
+
+  #checkModes(backup: string): void {
+    const { observer } = this.machine;
+    const modes = [dirname(backup), backup].map((path) => observer.statSync(path).mode & 0o777);
+    if (modes[0] === 0o700 && modes[1] === 0o600) return;
+    this.report("private-backups", `${backup} has the modes ${modes.map((mode) => mode.toString(8)).join(", ")}`);
   }
 
   #currentMoved(process: SimulatedProcess): void {
@@ -175,6 +205,7 @@ export class Guard implements BackupListener {
 
   lockTaken(process: SimulatedProcess, inode: number): void {
     this.#locked.set(process, inode);
+    this.#read.set(process, new Set());
   }
 
   #holdsLock(process: SimulatedProcess): boolean {
@@ -233,6 +264,9 @@ export class Guard implements BackupListener {
     const { binary } = buildLayout(layout, name);
     const { observer } = this.machine;
     const digest = observer.existsSync(binary) ? sha256(observer.readFileSync(binary)) : "none";
+    if (this.homes.get(layout.home)?.digest === digest) {
+      this.report("ready-before-stop", `the daemon is stopped for ${name}, which it runs already`);
+    }
     if (!this.upgrades.of(name).digests.has(digest) && !this.upgrades.of(name).excused) {
       this.report("ready-before-stop", `the daemon is stopped for ${name}, whose binary is not ready`);
     }
@@ -240,6 +274,7 @@ export class Guard implements BackupListener {
 
   processEnded(process: SimulatedProcess): void {
     this.#locked.delete(process);
+    this.#read.delete(process);
     this.#roomChecked.delete(process);
     for (const [index, nymvisor] of this.#down) if (nymvisor === process) this.#down.delete(index);
   }

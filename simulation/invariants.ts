@@ -1,20 +1,37 @@
-/** What must hold in every world; the numbers are those of a violation's report. */
+/** What must hold in every world. `promise`: the number of what CONTRIBUTING.md says must stay true; null: more than that. */
 export const INVARIANTS = {
-  "one-daemon": "at most one daemon lives on a home",
-  "whole-current": "`current` always leads to a whole, verified binary",
-  "verified-first": "nothing is executed before it was verified",
-  "whole-documents": "a document is the old or the new one, whole",
-  "never-lost": "what was queued is pending, done once, or refused; never lost, never done twice",
-  recovers: "once faults cease every daemon runs what `current` and its record say, and all that is due is done",
-  "ready-before-stop": "a daemon is stopped for an upgrade only if that is staged, verified, and has room",
-  "locked-writes": "shared documents are written under upgrade.lock only",
-  "backed-up": "a home was saved as its old version left it before a new version first runs on it",
-  "one-at-a-time": "never are two nodes stopped for an upgrade at once",
-  "journal-first": "`current` is moved by a node only with a journal that says so",
-  "no-downgrade": "nothing older is put in place of what runs unless a person asks for it",
-  stops: "asked to stop, nymvisor stops its daemon and ends",
-  "no-mistakes": "nymvisor makes no mistake of which it would say that it is its own",
-} as const;
+  "one-daemon": { promise: 1, says: "at most one daemon lives on a home" },
+  "whole-current": { promise: 2, says: "`current` always leads to a whole, verified binary" },
+  "verified-first": { promise: 3, says: "nothing is executed before it was verified" },
+  "whole-documents": { promise: 4, says: "a document is the old or the new one, whole" },
+  "never-lost": {
+    promise: 5,
+    says: "what was announced is pending, done once, or refused for a reason that can be read; never lost, never done twice",
+  },
+  recovers: {
+    promise: 6,
+    says: "once faults cease every daemon runs what `current` and its record say, and all that is due is done",
+  },
+  "ready-before-stop": {
+    promise: 7,
+    says: "a daemon is stopped for an upgrade only if that is staged, verified, and has room",
+  },
+  "locked-writes": { promise: 8, says: "shared documents are read and written under upgrade.lock" },
+  "own-paths": { promise: 9, says: "nothing from upstream chooses a path, an argument or a variable" },
+  "private-backups": {
+    promise: 10,
+    says: "backups are their owner's alone: folders 0700, files 0600, whatever the umask",
+  },
+  "backed-up": {
+    promise: null,
+    says: "a home was saved as its old version left it before a new version first runs on it",
+  },
+  "one-at-a-time": { promise: null, says: "never are two nodes stopped for an upgrade at once" },
+  "journal-first": { promise: null, says: "`current` is moved by a node only with a journal that says so" },
+  "no-downgrade": { promise: null, says: "nothing older is put in place of what runs unless a person asks for it" },
+  stops: { promise: null, says: "asked to stop, nymvisor stops its daemon and ends" },
+  "no-mistakes": { promise: null, says: "nymvisor makes no mistake of which it would say that it is its own" },
+} as const satisfies Record<string, { promise: number | null; says: string }>;
 
 export type Invariant = keyof typeof INVARIANTS;
 

@@ -11,6 +11,9 @@ import { Trace } from "./trace.ts";
 /** Where the wall clock stands when a world begins. */
 const BEGINNING = 1_763_700_000_000_000n;
 
+/** A service manager's, a shell's, a careful person's. */
+const UMASKS = [0o000, 0o022, 0o077] as const;
+
 /** What the world does to the machine's processes; see {@link ProcessHooks}. */
 export interface MachineHooks {
   /** Hooks of a subject's disk. */
@@ -176,7 +179,7 @@ export class Machine {
     };
     if (role === "subject" || role === "bystander") {
       const hooks = role === "subject" ? (this.hooks?.disk(process) ?? {}) : {};
-      process.ownDisk = this.disk.forProcess({ pid, ...hooks });
+      process.ownDisk = this.disk.forProcess({ pid, umask: process.random.pick(UMASKS), ...hooks });
       process.disk =
         role === "subject" ? (this.hooks?.wrap(process, process.ownDisk) ?? process.ownDisk) : process.ownDisk;
     }

@@ -1,4 +1,5 @@
-import type { Child } from "../src/daemon/spawn.ts";
+import { constants } from "node:fs";
+import type { Child, SpawnRequest } from "../src/daemon/spawn.ts";
 import type { Plan } from "../src/model/documents.ts";
 import { buildLayout } from "../src/model/paths.ts";
 import type { Services } from "../src/run/services.ts";
@@ -8,7 +9,7 @@ import { switchCurrent } from "../src/upgrade/current.ts";
 import type { Journal } from "../src/upgrade/journal.ts";
 import { requirePlan, writePlan } from "../src/upgrade/shared-documents.ts";
 import { systemError } from "./disk.ts";
-import { kindOf } from "./files.ts";
+import { isDocument, kindOf } from "./files.ts";
 import type { Invariant } from "./invariants.ts";
 import type { SimulatedProcess } from "./processes.ts";
 import type { World } from "./world.ts";
@@ -20,14 +21,16 @@ export interface Mutation {
   breaks: readonly Invariant[];
   disk?: (world: World, process: SimulatedProcess, disk: Disk) => Partial<Disk>;
   services?: (world: World, services: Services) => Services;
-  child?: (child: Child) => Child;
+  child?: (world: World, child: Child) => Child;
+  /** Of a daemon. */
+  spawn?: (request: SpawnRequest) => SpawnRequest;
   /** The process table shows nobody. */
   blind?: true;
 }
 
-/** A disk on which locks of a kind are always to be had. */
+/** A disk on which some locks are always to be had. */
 const locksAreIgnored =
-  (kind: string): NonNullable<Mutation["disk"]> =>
+  (ignored: (path: string) => boolean): NonNullable<Mutation["disk"]> =>
   (_, __, disk) => {
     const open = new Map<number, string>();
     return {
@@ -36,8 +39,7 @@ const locksAreIgnored =
         open.set(descriptor, path);
         return descriptor;
       },
-      tryExclusiveLock: (descriptor) =>
-        kindOf(open.get(descriptor) ?? "") === kind ? true : disk.tryExclusiveLock(descriptor),
+      tryExclusiveLock: (descriptor) => ignored(open.get(descriptor) ?? "") || disk.tryExclusiveLock(descriptor),
     };
   };
 
@@ -70,9 +72,17 @@ export const mutations: readonly Mutation[] = [
       },
     }),
   },
-  { name: "upgrade-lock-ignored", breaks: ["locked-writes", "never-lost"], disk: locksAreIgnored("upgrade-lock") },
-  { name: "turn-ignored", breaks: ["one-at-a-time"], disk: locksAreIgnored("turn-lock") },
-  { name: "instance-lock-ignored", breaks: ["one-daemon"], disk: locksAreIgnored("run-lock") },
+  {
+    name: "upgrade-lock-ignored",
+    breaks: ["locked-writes", "never-lost"],
+    disk: locksAreIgnored((path) => kindOf(path) === "upgrade-lock"),
+  },
+  { name: "turn-ignored", breaks: ["one-at-a-time"], disk: locksAreIgnored((path) => kindOf(path) === "turn-lock") },
+  {
+    name: "instance-lock-ignored",
+    breaks: ["one-daemon"],
+    disk: locksAreIgnored((path) => !/\/(upgrade|turn)\.lock$/.test(path)),
+  },
   {
     name: "lock-released-early",
     breaks: ["locked-writes", "never-lost"],
@@ -172,6 +182,141 @@ export const mutations: readonly Mutation[] = [
     }),
   },
   {
+    name: "current-replaced-in-two-steps",
+    breaks: ["whole-current"],
+    disk: (_, __, disk) => ({
+      renameSync(from, to) {
+        if (kindOf(to) === "current" && disk.lstatSync(to, { throwIfNoEntry: false }) !== undefined)
+          disk.unlinkSync(to);
+        disk.renameSync(from, to);
+      },
+    }),
+  },
+  {
+    name: "documents-written-in-place",
+    breaks: ["whole-documents", "recovers"],
+    disk: (_, __, disk) => ({
+      renameSync(from, to) {
+        if (!isDocument(kindOf(to)) || !disk.existsSync(to)) return disk.renameSync(from, to);
+        writeOver(disk, to, JSON.parse(disk.readFileSync(from, "utf8")));
+        disk.unlinkSync(from);
+      },
+    }),
+  },
+  {
+    name: "lock-outlives-its-holder",
+    breaks: ["recovers"],
+    disk: ({ memory }, process, disk) => {
+      const open = new Map<number, string>();
+      return {
+        openSync(path, flags, mode) {
+          const descriptor = disk.openSync(path, flags, mode);
+          open.set(descriptor, path);
+          return descriptor;
+        },
+        tryExclusiveLock(descriptor) {
+          const path = open.get(descriptor) ?? "";
+          if (kindOf(path) !== "run-lock") return disk.tryExclusiveLock(descriptor);
+          if (memory.has(path) && memory.get(path) !== process) return false;
+          memory.set(path, process);
+          return true;
+        },
+        unlinkSync(path) {
+          disk.unlinkSync(path);
+          if (kindOf(path) === "run-lock") memory.delete(path);
+        },
+      };
+    },
+  },
+  {
+    name: "plan-read-before-the-lock",
+    breaks: ["locked-writes"],
+    disk: ({ memory }, process, disk) => ({
+      readFileSync: ((path: string, encoding?: "utf8") => {
+        if (kindOf(path) !== "plan" || path.includes(".tmp-"))
+          return encoding === undefined ? disk.readFileSync(path) : disk.readFileSync(path, encoding);
+        const remembered = memory.get(process);
+        const bytes = remembered instanceof Uint8Array ? Buffer.from(remembered) : disk.readFileSync(path);
+        memory.set(process, bytes);
+        return encoding === undefined ? bytes : bytes.toString(encoding);
+      }) as Disk["readFileSync"],
+    }),
+  },
+  {
+    name: "name-taken-as-a-path",
+    breaks: ["own-paths"],
+    disk: (_, __, disk) => ({
+      mkdirSync(path, options) {
+        disk.mkdirSync(path, options);
+        if (/\/upgrades\/[^/]+$/.test(path)) disk.mkdirSync(`${path.replace(/\/upgrades\//, "/")}-elsewhere`, options);
+      },
+    }),
+  },
+  {
+    name: "notes-given-to-the-daemon",
+    breaks: ["own-paths"],
+    spawn: (request) => ({ ...request, environment: { ...request.environment, NOTES: "from upstream" } }),
+  },
+  {
+    name: "backups-open-to-others",
+    breaks: ["private-backups"],
+    disk: (_, __, disk) => {
+      const open = new Map<number, string>();
+      return {
+        openSync(path, flags, mode) {
+          const descriptor = disk.openSync(path, flags, mode);
+          open.set(descriptor, path);
+          return descriptor;
+        },
+        fchmodSync(descriptor, mode) {
+          disk.fchmodSync(descriptor, kindOf(open.get(descriptor) ?? "") === "backup" ? 0o644 : mode);
+        },
+      };
+    },
+  },
+  {
+    name: "reasons-not-told",
+    breaks: ["never-lost"],
+    disk: beforeRename((_, __, path) => (kindOf(path) === "status" ? "drop" : "rename")),
+  },
+  {
+    name: "every-entry-taken-for-a-persons",
+    breaks: ["no-downgrade"],
+    disk: (_, __, disk) => ({
+      readFileSync: ((path: string, encoding?: "utf8") => {
+        const bytes = disk.readFileSync(path);
+        if (kindOf(path) !== "announcement" || path.includes(".tmp-") || !path.includes("/upgrades/"))
+          return encoding === undefined ? bytes : bytes.toString(encoding);
+        const info = JSON.parse(bytes.toString("utf8")) as Record<string, unknown>;
+        const changed = JSON.stringify({ ...info, notes: "changed by a person", beingQueued: false });
+        return encoding === undefined ? Buffer.from(changed) : changed;
+      }) as Disk["readFileSync"],
+    }),
+  },
+  {
+    name: "stop-not-passed-on",
+    breaks: ["stops"],
+    child: (world, child) => ({
+      ...child,
+      signal: (name) => {
+        if (world.restarting) child.signal(name);
+      },
+      killGroup: () => {
+        if (world.restarting) child.killGroup();
+      },
+    }),
+  },
+  {
+    name: "mistake-in-a-timer",
+    breaks: ["no-mistakes"],
+    services: (_, services) => ({
+      ...services,
+      releaseMemory() {
+        throw new TypeError("undefined is not a function");
+      },
+    }),
+  },
+  {
     name: "orphans-not-looked-for",
     breaks: ["one-daemon"],
     blind: true,
@@ -203,7 +348,7 @@ export const mutations: readonly Mutation[] = [
     name: "announcement-forgets-the-plan",
     breaks: ["never-lost"],
     disk: beforeRename((disk, temporary, path) => {
-      if (kindOf(path) !== "plan") return "rename";
+      if (kindOf(path) !== "plan" || path.includes(".tmp-")) return "rename";
       const plan = JSON.parse(disk.readFileSync(temporary, "utf8")) as Plan;
       if (plan.queuedUp.length > 1) writeOver(disk, temporary, { ...plan, queuedUp: plan.queuedUp.slice(-1) });
       return "rename";
@@ -268,7 +413,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "daemon-not-stopped",
     breaks: ["one-daemon", "backed-up"],
-    child(child) {
+    child(_, child) {
       const gone = Promise.withResolvers<{ exitCode: number | null; signal: string | null }>();
       let left = false;
       void child.exited.then((ending) => gone.resolve(ending));
@@ -286,8 +431,9 @@ export const mutations: readonly Mutation[] = [
 ];
 
 function writeOver(disk: Disk, path: string, value: unknown): void {
-  const file = disk.openSync(path, 0o1001);
-  disk.writeSync(file, JSON.stringify(value));
+  const file = disk.openSync(path, constants.O_WRONLY | constants.O_TRUNC);
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  for (let written = 0; written < bytes.length; ) written += disk.writeSync(file, bytes, written);
   disk.fsyncSync(file);
   disk.closeSync(file);
 }

@@ -53,7 +53,10 @@ async function main(
   process.onSignal = () => machine.end(process, 1, "SIGTERM");
   requireHome(layout);
   requireUpgradeData(layout);
-  const locks: Lock[] = lockInstance(layout);
+  const emit = (event: NymvisorEvent) => {
+    if (isLiving(process)) said(process, node, event);
+  };
+  const locks: Lock[] = lockInstance(layout, emit);
   if (node.nymvisor !== undefined && isLiving(node.nymvisor)) doubled(node);
   node.nymvisor = process;
   const supervisor = new Supervisor(
@@ -63,10 +66,9 @@ async function main(
       environment: { PATH: "/usr/bin:/bin" },
       platform: PLATFORM,
       clock: systemClock,
-      emit: (event) => {
-        if (isLiving(process)) said(process, node, event);
-      },
+      emit,
       services,
+      githubToken: null,
     },
     ["run"],
   );

@@ -32,7 +32,7 @@ export function renderViolation(seed: string, original: Script, { script, outcom
   if (violation === undefined)
     return "it does not happen again: what is simulated depends on something beside the seed";
   return [
-    `VIOLATION of "${violation.invariant}": ${INVARIANTS[violation.invariant]}`,
+    `VIOLATION of "${violation.invariant}": ${INVARIANTS[violation.invariant].says}`,
     `  ${violation.what}`,
     `  seed ${seed}, world ${script.seed}, ${script.nodes} node(s)`,
     "",
@@ -40,6 +40,15 @@ export function renderViolation(seed: string, original: Script, { script, outcom
     ...script.actions.map((action) => `  ${JSON.stringify(action)}`),
     "",
     "What happened (seconds, process, call or event):",
-    ...trace.map((line) => `  ${line}`),
+    ...excerpt(trace).map((line) => `  ${line}`),
   ].join("\n");
+}
+
+/** Lines that are told of the beginning and of the end of a long history; in between a world waits for its limits. */
+const MOST_LINES = 400;
+
+function excerpt(trace: readonly string[]): string[] {
+  const left = trace.length - 2 * MOST_LINES;
+  if (left <= 0) return [...trace];
+  return [...trace.slice(0, MOST_LINES), `… ${left} lines …`, ...trace.slice(-MOST_LINES)];
 }

@@ -45,6 +45,7 @@ export type Action = { at: number } & (
   | { kind: "daemon-ends"; node: number; exitCode: number | null; signal: string | null }
   | { kind: "rival"; name: string; aim: Aim }
   | { kind: "tamper"; which: number }
+  | { kind: "lose-info"; garbled: boolean }
 );
 
 /** A whole world, but for the chance within it, which follows from the seed. */
@@ -55,6 +56,9 @@ export interface Script {
   length: number;
   actions: readonly Action[];
 }
+
+/** Names that no upstream gives that means well; each would lead out of the folder of an upgrade. */
+const HOSTILE_NAMES = ["../../nodes/n0/nymvisor", "../genesis", "..", ".hidden", "r1-1.1.0/bin", "genesis", "current"];
 
 const ERRORS: readonly ErrorCode[] = ["ENOSPC", "EIO", "EROFS", "EACCES", "EMFILE"];
 
@@ -125,6 +129,12 @@ function releases(random: Random, length: number): Action[] {
       actions.push({ at: at + random.int(1, 240), kind: "announce", release: other });
     }
   }
+  if (random.chance(0.15)) {
+    const name = random.pick(HOSTILE_NAMES);
+    const program = { version: "9.0.0", build: "hostile" };
+    const release = { name, version: "9.0.0", program, honest: true, dueIn: 0, describesBuild: false };
+    actions.push({ at: random.int(1, length), kind: "announce", release });
+  }
   for (
     let number = random.weighted([
       [3, 0],
@@ -166,6 +176,7 @@ function fault(random: Random, nodes: number, length: number, number: number): A
     [4, "set-clock"],
     [4, "rival"],
     [2, "tamper"],
+    [2, "lose-info"],
   ] as const;
   const kind = random.weighted(kinds);
   switch (kind) {
@@ -211,5 +222,7 @@ function fault(random: Random, nodes: number, length: number, number: number): A
       };
     case "tamper":
       return { at, kind, which: random.int(0, 3) };
+    case "lose-info":
+      return { at, kind, garbled: random.chance(0.5) };
   }
 }

@@ -24,6 +24,11 @@ export class Upstream {
 
   constructor(private readonly machine: Machine) {}
 
+  /** What whoever asks is told. */
+  get announced(): UpgradeInfo | undefined {
+    return this.#announced;
+  }
+
   announce(release: Release): UpgradeInfo {
     const { name, version, program, honest, dueIn, describesBuild } = release;
     const url = `https://upstream.example/${name}/${program.build}/${honest ? "" : "broken/"}nym-node`;

@@ -27,7 +27,7 @@ const SECOND = 1_000_000;
 const CALM_LIMIT = 16 * 3600 * SECOND;
 /** How long a stop may take: the grace period, the extra second, and the longest timer's lateness. */
 const STOP_LIMIT = 30 * SECOND;
-const CALM_STEPS = 60_000;
+const CALM_STEPS = 20_000;
 const LOOK_EVERY = 25;
 
 export interface Tally {
@@ -91,13 +91,18 @@ export class World {
     this.#daemons = new Daemons(this.machine, {
       spawning: (caller, path) => this.#strike("before", caller, path),
       spawned: (caller) => this.#strike("after", caller, "spawn"),
+      starts: (args, environment) => this.guard.reach.starts(args, environment),
       executes: (_, path, digest) => this.guard.executes(path, digest),
       started: (process, home, build, _, digest) => this.guard.daemonStarted(process, home, build, digest),
       isCalm: () => this.calm,
     });
-    if (mutation?.child !== undefined) this.#daemons.alter = mutation.child;
+    this.#daemons.alterRequest = mutation?.spawn ?? this.#daemons.alterRequest;
+    if (mutation?.child !== undefined) this.#daemons.alter = mutation.child.bind(mutation, this);
     const services: Services = {
       askSources: this.upstream.askSources as Services["askSources"],
+      // Nobody lists releases here: the announcements alone tell of them.
+      askGithub: notThere,
+      confirmGithub: notThere,
       download: this.upstream.download,
       checkBackupRoom: this.backups.checkRoom,
       backUp: this.backups.backUp,
@@ -125,7 +130,10 @@ export class World {
           if (effect === "rename" && (kindOf(name) === "plan" || kindOf(name) === "current")) this.planTouched();
           this.#strike("after", process, path, destination);
         },
-        onLook: (look, path) => this.faults.refuseLook(look, path),
+        onLook: (look, path) => {
+          this.faults.refuseLook(look, path);
+          if (look === "open") this.guard.looks(process, path);
+        },
       }),
       wrap: (process, disk) => this.#wrap(process, disk),
       ended: (process) => this.#ended(process),
@@ -272,10 +280,10 @@ export class World {
       this.tally.steps += 1;
       if (this.guard.violation === undefined) this.guard.afterStep();
       if (!more || (this.calm && this.tally.steps % LOOK_EVERY === 0)) {
-        const reason = unsettled(this);
-        if (reason === undefined) break;
+        const left = unsettled(this);
+        if (left === undefined) break;
         const late = this.machine.now > end + CALM_LIMIT || deeds.stepsSinceCalm() > CALM_STEPS;
-        if (!more || late) this.guard.report("recovers", reason);
+        if (!more || late) this.guard.report(left.invariant, left.what);
       }
     }
     if (this.guard.violation === undefined && this.tally.steps < mostSteps) await this.#stop();
@@ -316,11 +324,16 @@ function nodeOf(index: number): Node {
   };
 }
 
+function notThere(): Promise<never> {
+  return Promise.reject(new Error("there is no such source on a simulated machine"));
+}
+
 function configurationOf(index: number): Configuration {
   const variables = {
     NYMVISOR_ID: `n${index}`,
     DAEMON_HOME: `/simulated/nodes/n${index}`,
     NYMVISOR_UPSTREAM_POLLING_RATE: "2m",
+    NYMVISOR_UPSTREAM_SOURCE: "nym",
     DAEMON_RESTART_ON_FAILURE: "true",
     DAEMON_FAILURE_RESTART_DELAY: "2s",
     DAEMON_SHUTDOWN_GRACE_PERIOD: "3s",

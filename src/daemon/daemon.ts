@@ -1,10 +1,18 @@
 import type { Duration } from "../model/duration.ts";
 import { fromMilliseconds, toMilliseconds } from "../model/duration.ts";
-import { reasonOf } from "../model/errors.ts";
+import { adviceOf, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import type { Layout } from "../model/paths.ts";
 import { monotonicMilliseconds, sleep, systemClock } from "../system/clock.ts";
-import { bootId, groupMembers, identify, isAlive, leadsGroup, sendSignal } from "../system/process-table.ts";
+import {
+  bootId,
+  groupMembers,
+  identify,
+  isAlive,
+  leadsGroup,
+  type ProcessIdentity,
+  sendSignal,
+} from "../system/process-table.ts";
 import { findOrphans, HOME_VARIABLE, removeDaemonRecord, writeDaemonRecord } from "./record.ts";
 import { type ChildEnvironment, type Ending, endGroup, spawnChild } from "./spawn.ts";
 
@@ -111,8 +119,21 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
 const ORPHAN_POLL_MS = 10;
 
 /**
+ * Notes that an orphan is being stopped: whoever comes after us, should we be killed as well, must not send it a second
+ * SIGINT. A disk that takes no note is no reason to leave it running.
+ */
+function noteStopping(layout: Layout, { pid, startTime }: ProcessIdentity, emit: Emit): void {
+  try {
+    writeDaemonRecord(layout, { state: "stopping", pid, startTime, bootId: bootId() });
+  } catch (error) {
+    emit({ type: "warning", about: "the note about the daemon", reason: adviceOf(error) });
+  }
+}
+
+/**
  * Stops every daemon of this home that outlived its nymvisor, properly: SIGINT once, the grace period, SIGKILL. When it
- * returns none is left. It does not listen to signals: there is nothing better to do than to wait.
+ * returns none is left; a note of it that the disk does not let go of tells of a process that is gone. It does not listen
+ * to signals: there is nothing better to do than to wait.
  */
 export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): Promise<void> {
   const orphans = findOrphans(layout);
@@ -121,6 +142,8 @@ export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): 
     const leaders = orphans.filter(({ process: { pid } }) => leadsGroup(pid));
     // Children of the daemon carry its variable too; they are the daemon's to stop, unless it is gone.
     const asked = new Set(leaders.length > 0 ? leaders : orphans);
+    const [first] = [...asked].filter(({ interrupted }) => !interrupted);
+    if (first !== undefined) noteStopping(layout, first.process, emit);
     for (const orphan of orphans) {
       if (!asked.has(orphan)) continue;
       emit({ type: "daemon.orphan-found", pid: orphan.process.pid });
@@ -141,5 +164,9 @@ export async function stopOrphans(layout: Layout, grace: Duration, emit: Emit): 
       await sleep(ORPHAN_POLL_MS);
     }
   }
-  removeDaemonRecord(layout);
+  try {
+    removeDaemonRecord(layout);
+  } catch (error) {
+    emit({ type: "warning", about: "the note about the daemon", reason: adviceOf(error) });
+  }
 }

@@ -42,6 +42,31 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/**
+ * What a machine says no with to something that is right in itself, and that may be possible again later: room, rights,
+ * a device's or a process's limits (errno(3)).
+ */
+const REFUSALS: ReadonlySet<string> = new Set([
+  "EACCES",
+  "EDQUOT",
+  "EIO",
+  "EMFILE",
+  "ENFILE",
+  "ENOMEM",
+  "ENOSPC",
+  "EPERM",
+  "EROFS",
+]);
+
+/** Whether the error, or one that it explains, is the machine's and not one of what is written on it. */
+export function isMachineRefusal(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code = errorCode(at);
+    if (code !== undefined && REFUSALS.has(code)) return true;
+  }
+  return false;
+}
+
 /** One line that says what an error of any kind says, with no stack. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Error) return error.message;

@@ -17,12 +17,22 @@ export type NymvisorEvent =
   | { type: "daemon.restart-scheduled"; delay: Duration; failures: number; most: number }
   | { type: "daemon.orphan-found"; pid: number }
   | { type: "poll.failed"; source: string; reason: string }
+  /** Another source answers in its place. */
+  | { type: "source.unavailable"; source: string; reason: string }
+  | { type: "source.warning"; source: string; reason: string }
+  | { type: "sources.stale"; since: Instant }
   | { type: "poll.recovered"; source: string }
   | { type: "poll.nothing-new"; source: string; name: string; version: string }
   | { type: "release.refused"; name: string; version: string; reason: string }
+  /** It was taken out of the plan by a person. */
+  | { type: "release.skipped"; name: string }
+  /** It is no longer what is wanted, so it leaves the plan. */
+  | { type: "release.dropped"; name: string; reason: string }
   | { type: "upgrade.queued"; name: string; version: string; due: Instant; replaces: boolean }
   | { type: "upgrade.scheduled"; name: string; version: string; due: Instant }
   | { type: "upgrade.withdrawn"; name: string }
+  | { type: "upgrades.held"; until: Instant | null; by: "command" | "setting" }
+  | { type: "upgrades.resumed" }
   | { type: "plan.unreadable"; path: string; reason: string }
   | { type: "plan.readable-again"; path: string }
   | { type: "staging.started"; name: string; version: string }
@@ -47,6 +57,7 @@ export type NymvisorEvent =
   | { type: "progress"; task: "download" | "backup"; name: string; done: number; total: number | null }
   | { type: "document.set-aside"; path: string; kept: string; reason: string }
   | { type: "document.rebuilt"; path: string; from: string }
+  | { type: "documents.in-order" }
   | { type: "watcher.degraded"; reason: string }
   | { type: "config.migrated"; path: string; from: number; to: number; kept: string }
   | { type: "sweep.removed"; path: string }

@@ -38,11 +38,21 @@ export interface Layout {
   upgradeStatus: string;
   /** Copies of the documents as they last were when they could be used. */
   lastGood: string;
+  /** What the delay of this instance behind others is drawn from. */
+  spreadSeed: string;
   instanceLock: string;
   /** What the daemons of one name share: plan, history, binaries. */
   upgradeData: string;
   plan: string;
   history: string;
+  /** What people have said about upgrades by command. */
+  operator: string;
+  /** When the sources of releases answered, and which entries of the plan are theirs. */
+  sources: string;
+  /** The last answer of a source that lists releases. */
+  releaseList: string;
+  /** Held by the one node that asks for the list, of all that share it. */
+  listingLock: string;
   upgradeLock: string;
   /** Held by the one node that is stopped for an upgrade, of all that share the upgrade data. */
   turnLock: string;
@@ -71,11 +81,16 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     journal: join(instanceData, "journal.json"),
     upgradeStatus: join(instanceData, "upgrade-status.json"),
     lastGood: join(instanceData, "last-good"),
+    spreadSeed: join(instanceData, "spread-seed.json"),
     instanceLock: join(instanceData, "run.lock"),
     upgradeData,
     plan: join(upgradeData, "upgrade-plan.json"),
     history: join(upgradeData, "upgrade-history.json"),
+    operator: join(upgradeData, "operator.json"),
+    sources: join(upgradeData, "sources.json"),
+    releaseList: join(upgradeData, "release-list.json"),
     upgradeLock: join(upgradeData, "upgrade.lock"),
+    listingLock: join(upgradeData, "listing.lock"),
     turnLock: join(upgradeData, "turn.lock"),
     current: join(upgradeData, "current"),
     genesis: join(upgradeData, "genesis"),

@@ -41,12 +41,26 @@ const renderers: Renderers = {
   "poll.failed": (e) => warn(`no answer about releases from ${printable(e.source)}: ${e.reason}`),
   "poll.recovered": (e) => info(`${printable(e.source)} answers again`),
   "poll.nothing-new": (e) => debug(`nothing new at ${printable(e.source)}: ${upgrade(e)} is known`),
+  "source.unavailable": (e) => info(`${printable(e.source)} tells of no releases, another source does: ${e.reason}`),
+  "source.warning": (e) => warn(`about the releases of ${printable(e.source)}: ${e.reason}`),
+  "sources.stale": (e) =>
+    warn(`what is known of releases is stale: no source has answered since ${formatInstant(e.since)}`),
+  "release.skipped": (e) =>
+    info(
+      `${printable(e.name)} was taken out of the plan and is skipped from now on (nymvisor unskip NAME puts it back)`,
+    ),
+  "release.dropped": (e) => info(`${printable(e.name)} leaves the plan: ${e.reason}`),
   "release.refused": (e) => warn(`the release ${upgrade(e)} is refused: ${e.reason}`),
 
   "upgrade.queued": (e) =>
     info(`the upgrade ${upgrade(e)} is ${e.replaces ? "changed in" : "in"} the plan, due ${formatInstant(e.due)}`),
   "upgrade.scheduled": (e) => info(`the next upgrade is ${upgrade(e)}, due ${formatInstant(e.due)}`),
   "upgrade.withdrawn": (e) => info(`the upgrade ${printable(e.name)} is no longer in the plan`),
+  "upgrades.held": (e) =>
+    info(
+      `upgrades are held ${e.by === "command" ? "by nymvisor hold" : "by the setting [policy] hold"}${e.until === null ? "" : ` until ${formatInstant(e.until)}`}; the node runs on as it is`,
+    ),
+  "upgrades.resumed": () => info("upgrades are no longer held"),
   "plan.unreadable": (e) => error(`the plan ${e.path} cannot be used, the schedule stays as it was: ${e.reason}`),
   "plan.readable-again": (e) => info(`the plan ${e.path} can be used again`),
 
@@ -93,6 +107,7 @@ const renderers: Renderers = {
 
   "document.set-aside": (e) => error(`${e.path} cannot be used and is kept as ${e.kept}: ${e.reason}`),
   "document.rebuilt": (e) => warn(`${e.path} was made anew from ${e.from}`),
+  "documents.in-order": () => info("the documents are in order again"),
   "watcher.degraded": (e) => warn(`changes of the plan are seen later than usual: ${e.reason}`),
   "config.migrated": (e) =>
     info(`${e.path} is now of scheme ${e.to} instead of ${e.from}; the original is kept as ${e.kept}`),

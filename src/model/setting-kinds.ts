@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { absolutePath } from "./absolute-path.ts";
 import { type Duration, formatDuration, parseDuration } from "./duration.ts";
+import { formatInstant, type Instant, parseInstant } from "./instant.ts";
 import { objectionToDaemonName, objectionToInstanceId, printable } from "./names.ts";
 import { describeValue } from "./toml-value.ts";
+import { parseWindow, type Window } from "./window.ts";
 
 /**
  * The kinds of value that a setting can have. A kind knows the three forms that a value takes: in the program, in the
@@ -47,6 +49,23 @@ function optional(read: (text: string) => string): z.ZodType<string | null, unkn
     decode: decoder((text: string) => (text === "" ? null : read(text))),
     encode: (value) => value ?? "",
   });
+}
+
+/** One of a few words. */
+export function oneOf<const Word extends string>(...words: readonly [Word, ...Word[]]): Kind<Word> {
+  return {
+    hint: words.join("|"),
+    schema: z.codec(z.string(), z.enum(words), {
+      decode: decoder((text: string) => {
+        const word = words.find((one) => one === text);
+        if (word === undefined) throw new RangeError(`"${printable(text)}" is none of ${words.join(", ")}`);
+        return word;
+      }),
+      encode: (word) => word,
+    }),
+    fromText: (text) => text.toLowerCase(),
+    toText: asIs,
+  };
 }
 
 function readUrl(text: string): string {
@@ -111,13 +130,18 @@ export const optionalPath: Kind<string | null> = {
 const TRUE = new Set(["true", "t", "1"]);
 const FALSE = new Set(["false", "f", "0"]);
 
+function readBoolean(text: string): boolean | undefined {
+  const word = text.toLowerCase();
+  if (TRUE.has(word)) return true;
+  return FALSE.has(word) ? false : undefined;
+}
+
 export const boolean: Kind<boolean> = {
   hint: "true|false",
   schema: z.boolean(),
   fromText(text) {
-    const word = text.toLowerCase();
-    if (TRUE.has(word)) return true;
-    if (FALSE.has(word)) return false;
+    const value = readBoolean(text);
+    if (value !== undefined) return value;
     throw new RangeError(`"${printable(text)}" is neither true (t, 1) nor false (f, 0)`);
   },
   toText: String,
@@ -128,6 +152,40 @@ export const duration: Kind<Duration> = {
   schema: z.codec(z.string(), z.bigint(), { decode: decoder(parseDuration), encode: formatDuration }),
   fromText: asIs,
   toText: formatDuration,
+};
+
+export const text: Kind<string> = {
+  hint: "TEXT",
+  schema: checked((value) => {
+    if (value === "") throw new RangeError("it must not be empty");
+    return value;
+  }),
+  fromText: asIs,
+  toText: asIs,
+};
+
+/** `owner/name`, in the letters that GitHub allows for them: it becomes a part of URLs. */
+export const repository: Kind<string> = {
+  hint: "OWNER/NAME",
+  schema: checked((value) => {
+    if (!/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/.test(value) || /(^|\/)\.{1,2}(\/|$)/.test(value)) {
+      throw new RangeError(`"${printable(value)}" is not a repository; write one such as nymtech/nym`);
+    }
+    return value;
+  }),
+  fromText: asIs,
+  toText: asIs,
+};
+
+/** A duration, or null where nobody has set one. */
+export const optionalDuration: Kind<Duration | null> = {
+  hint: "DURATION",
+  schema: z.codec(z.string(), z.bigint().nullable(), {
+    decode: decoder((text: string) => (text === "" ? null : parseDuration(text))),
+    encode: (value) => (value === null ? "" : formatDuration(value)),
+  }),
+  fromText: asIs,
+  toText: (value) => (value === null ? "" : formatDuration(value)),
 };
 
 /** A duration that something is done over and over at: none at all would spin. */
@@ -162,4 +220,50 @@ export const count: Kind<number> = {
     return Number(text);
   },
   toText: String,
+};
+
+/** Whether something is held back: not at all, for good (until null), or until a moment. */
+export type Hold = { held: false } | { held: true; until: Instant | null };
+
+const formatHold = (hold: Hold) => (hold.held && hold.until !== null ? formatInstant(hold.until) : String(hold.held));
+
+export const hold: Kind<Hold> = {
+  hint: "true|false|DATETIME",
+  schema: z.codec(z.unknown(), z.custom<Hold>(), {
+    decode: decoder((value: unknown): Hold => {
+      if (typeof value === "boolean") return value ? { held: true, until: null } : { held: false };
+      // TOML has datetimes of its own; one without an offset is written without one here, and refused.
+      if (value instanceof Date) return { held: true, until: parseInstant(value.toISOString()) };
+      if (typeof value === "string") return { held: true, until: parseInstant(value) };
+      throw new RangeError(`${describeValue(value)} stands where true, false or a datetime in quotes is expected`);
+    }),
+    encode: (value) => (value.held && value.until !== null ? formatInstant(value.until) : value.held),
+  }),
+  fromText(text) {
+    const value = readBoolean(text);
+    if (value !== undefined) return value;
+    if (/^[a-z]*$/i.test(text)) throw new RangeError(`"${printable(text)}" is neither true, false nor a datetime`);
+    return text;
+  },
+  toText: formatHold,
+};
+
+const WINDOWS_EXAMPLE = '["Mon-Fri 22:00-04:00", "Sat 09:00-12:00 Europe/Berlin"]';
+
+export const windows: Kind<readonly Window[]> = {
+  hint: "[DAYS ]HH:MM-HH:MM[ ZONE],…",
+  schema: z.codec(z.unknown(), z.custom<readonly Window[]>(), {
+    decode: decoder((value: unknown) => {
+      if (!Array.isArray(value)) {
+        throw new RangeError(`${describeValue(value)} stands where a list is expected, such as ${WINDOWS_EXAMPLE}`);
+      }
+      return value.map((text: unknown) => {
+        if (typeof text === "string") return parseWindow(text);
+        throw new RangeError(`${describeValue(text)} stands in the list; write it such as ${WINDOWS_EXAMPLE}`);
+      });
+    }),
+    encode: (value) => value.map(({ text }) => text),
+  }),
+  fromText: (text) => (text.trim() === "" ? [] : text.split(",").map((part) => part.trim())),
+  toText: (value) => value.map(({ text }) => text).join(", "),
 };

@@ -4,13 +4,19 @@ import {
   count,
   daemonName,
   duration,
+  hold,
   instanceId,
   interval,
   type Kind,
+  oneOf,
+  optionalDuration,
   optionalPath,
   optionalUrl,
   path,
+  repository,
+  text,
   url,
+  windows,
 } from "./setting-kinds.ts";
 
 /**
@@ -170,6 +176,56 @@ const table = {
       help: "Upgrade without a backup: nothing can be put back then",
     }),
   },
+  upstream: {
+    source: own("upstream", "source", oneOf("auto", "nym", "github"), {
+      default: "auto",
+      help: "Who is asked for releases: Nym's own endpoint, GitHub, or the one and then the other",
+    }),
+    stale_after: own("upstream", "stale_after", interval, {
+      default: "1day",
+      help: "Warn when no source has answered for so long",
+    }),
+  },
+  github: {
+    api_url: own("github", "api_url", url, {
+      default: "https://api.github.com",
+      help: "Where GitHub's API is",
+    }),
+    repository: own("github", "repository", repository, {
+      default: "nymtech/nym",
+      help: "The repository whose releases are followed",
+    }),
+    tag_prefix: own("github", "tag_prefix", text, {
+      default: "nym-binaries-v",
+      help: "What the tags of the releases that count begin with",
+    }),
+    token_file: own("github", "token_file", optionalPath, {
+      default: "",
+      help: "A file that holds a GitHub token; or put the token into NYMVISOR_GITHUB_TOKEN",
+    }),
+  },
+  policy: {
+    minimum_release_age: own("policy", "minimum_release_age", optionalDuration, {
+      default: "",
+      help: "How old a release must be (default: 1day, for releases whose source names no time)",
+    }),
+    spread: own("policy", "spread", optionalDuration, {
+      default: "",
+      help: "How far instances spread the upgrade to one release (default: 1h, for releases whose source names no time)",
+    }),
+    window: own("policy", "window", windows, {
+      default: [],
+      help: "When the node may be stopped for an upgrade (default: at any time)",
+    }),
+    prereleases: own("policy", "prereleases", boolean, {
+      default: false,
+      help: "Take prereleases as well",
+    }),
+    hold: own("policy", "hold", hold, {
+      default: false,
+      help: "Perform no upgrade, or none until a time",
+    }),
+  },
 };
 
 type Table = typeof table;
@@ -181,6 +237,11 @@ export type Configuration = { [T in keyof Table]: { [K in keyof Table[T]]: Value
 export const settings: readonly Setting[] = Object.entries(table).flatMap(([name, rows]) =>
   Object.entries(rows).map(([key, row]) => ({ table: name, key, ...row }) as Setting),
 );
+
+/** What a setting is, in the file's form, when nobody sets it; undefined: it has to be set. */
+export function settingDefault(inTable: string, key: string): unknown {
+  return settings.find((setting) => setting.table === inTable && setting.key === key)?.default;
+}
 
 /** The configuration in the file's form: what TOML holds and what `config -o json` prints (there `''` is null). */
 export const configurationSchema = z.object(

@@ -1,5 +1,6 @@
 import { type BuildInfo, sameBuild } from "../model/build-info.ts";
 import type { Plan, UpgradeInfo } from "../model/documents.ts";
+import { formatInstant, type Instant, parseInstant } from "../model/instant.ts";
 import { objectionToUpgradeName } from "../model/names.ts";
 import { compareVersions } from "../model/version.ts";
 
@@ -107,6 +108,27 @@ export function isOwnedByPerson(queued: UpgradeInfo, saved: UpgradeInfo | undefi
   if (Object.keys(queued.platforms).length === 0) return true;
   return saved === undefined || !(isBeingQueued(saved) || sameAnnouncement(queued, saved));
 }
+
+/** A field of an entry whose release has to come of age: nothing of it is executed before. */
+const ASK_FROM = "executeFrom";
+
+export function withAskFrom(info: UpgradeInfo, from: Instant): UpgradeInfo {
+  return { ...info, [ASK_FROM]: formatInstant(from) };
+}
+
+/** Since when the entry's binary may be executed; 0 where nothing is said. What says no time says never. */
+export function askFromOf(info: UpgradeInfo): Instant {
+  const text = info[ASK_FROM];
+  if (text === undefined) return 0n;
+  try {
+    return parseInstant(String(text));
+  } catch {
+    return NEVER;
+  }
+}
+
+/** Later than any date that a document can hold. */
+const NEVER: Instant = 1n << 80n;
 
 /** What a staged binary was judged by; a change of it means staging anew. The due time is no part of it. */
 export function fingerprintOf(info: UpgradeInfo): string {

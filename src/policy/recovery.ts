@@ -42,3 +42,15 @@ export function recoveryAction(journal: LeftBehind, current: string | undefined)
 export function isDecided(journal: LeftBehind, current: string | undefined): boolean {
   return recoveryAction(journal, current) === "finish";
 }
+
+/**
+ * Whether the home of a journal was moved onto the new build, and its record could not be made to say so: the build may
+ * have run on it, so that no older one must, wherever `current` has gone since. Back at `from` it was put by a person.
+ * @param performed the history holds the upgrade, so that its switch has happened.
+ */
+export function hasMovedHome(journal: LeftBehind & { from: string }, current: string, performed: boolean): boolean {
+  const { state, kind, from } = journal;
+  if (isDecided(journal, current)) return true;
+  if (current === from) return false;
+  return state === "recording" || (state === "switching" && kind === "upgrade" && performed);
+}

@@ -1,6 +1,7 @@
 import type { Duration } from "../model/duration.ts";
 import type { NymvisorEvent } from "../model/events.ts";
 import type { Instant } from "../model/instant.ts";
+import type { Window } from "../model/window.ts";
 
 /** What the run knows, what can happen to it, and what it can have done. `policy/run.ts` ties the three together. */
 
@@ -11,6 +12,8 @@ export interface RunSettings {
   failureRestartDelay: Duration;
   maxStartupFailures: number;
   startupPeriod: Duration;
+  /** When the node may be stopped for an upgrade; none: at any time. */
+  windows: readonly Window[];
 }
 
 /** One entry of the plan, as far as decisions need it. */
@@ -22,6 +25,18 @@ export interface QueuedUpgrade {
   fingerprint: string;
   /** Why it cannot be performed whatever is done (a hostile name, a downgrade that nobody asked for), or null. */
   objection: string | null;
+  /** Nothing of it is executed before: its release has to come of age. */
+  askFrom: Instant;
+  /** A person named its time: windows are not asked. */
+  anyTime: boolean;
+  /** A person wants it during a hold as well. */
+  despiteHold: boolean;
+}
+
+/** Nothing is performed until then; null: until it is lifted. */
+export interface Hold {
+  until: Instant | null;
+  by: "command" | "setting";
 }
 
 /** The plan as it was read. */
@@ -30,13 +45,18 @@ export interface PlanView {
   current: string;
   /** `current` was moved on by another node on this box: this home has to be brought after it. */
   behind: boolean;
+  /** A person ordered what `current` points to, so that this home follows whatever is held, at any time. */
+  currentOrdered: boolean;
   /** In order of due time. */
   queue: readonly QueuedUpgrade[];
+  holds: readonly Hold[];
 }
 
 export type Staging =
   | { state: "waiting" }
   | { state: "running" }
+  /** Downloaded and verified; it is not old enough yet to be asked who it is. */
+  | { state: "fetched" }
   | { state: "staged" }
   | { state: "failed"; reason: string; retryAt: bigint };
 
@@ -53,8 +73,11 @@ export interface Progress {
 }
 
 export type Target =
-  /** `fingerprint`: what was staged; an entry that reads differently by now is another upgrade. */
-  { kind: "upgrade"; name: string; fingerprint: string } | { kind: "forward"; name: string };
+  /**
+   * `fingerprint`: what was staged; an entry that reads differently by now is another upgrade. `from`: the build that
+   * `current` points to; where that has moved on, it is to be decided anew.
+   */
+  { kind: "upgrade"; name: string; fingerprint: string; from: string } | { kind: "forward"; name: string };
 
 export type Resumable = { kind: "running"; since: bigint } | { kind: "restarting"; at: bigint };
 
@@ -85,7 +108,7 @@ export interface RunState {
   progress: ReadonlyMap<string, Progress>;
   /** For bringing this home after `current`, as `attempts` and `heldUntil` above. */
   forward: { attempts: number; heldUntil: bigint | null };
-  /** A switch whose documents are still to be written, and when to try that again. */
+  /** Documents that are still to be written (after a switch) or put in order (at a start), and when to try that again. */
   recording: { failures: number; retryAt: bigint } | null;
 }
 
@@ -101,9 +124,10 @@ export type RunInput =
   | { type: "stop-requested"; signal: string }
   | { type: "plan-read"; plan: PlanView }
   | { type: "staged"; name: string; fingerprint: string }
+  | { type: "fetched"; name: string; fingerprint: string }
   | { type: "staging-failed"; name: string; fingerprint: string; reason: string; local: boolean }
   | { type: "upgrade-ended"; result: UpgradeResult }
-  /** The documents of a switch that had happened are written now. */
+  /** The documents that were still to be written or put in order are so now. */
   | { type: "recorded" }
   | { type: "recording-failed"; reason: string }
   | { type: "time-passed" };
@@ -121,7 +145,13 @@ export type UpgradeResult =
       unrecorded: string | null;
     }
   /** The old build stands. `stopped`: the daemon was stopped for the attempt and has to be started again. */
-  | { outcome: "failed"; reason: string; stopped: boolean }
+  | {
+      outcome: "failed";
+      reason: string;
+      stopped: boolean;
+      /** Why the journal of the attempt is still there: it is to be settled before anything else is begun. */
+      unrecorded?: string;
+    }
   /** Nothing was begun: another node that shares the upgrade data has its turn. */
   | { outcome: "postponed"; reason: string; stopped: false }
   /** Given up on request, or because the entry was withdrawn. */

@@ -3,6 +3,7 @@ import type { NymvisorEvent } from "../model/events.ts";
 import { delayAfter, LOCAL_BACKOFF, STAGING_BACKOFF, TURN_DELAY, UPGRADE_BACKOFF, WAITING_BACKOFF } from "./backoff.ts";
 import type {
   Effect,
+  Hold,
   Moment,
   PlanView,
   Progress,
@@ -13,6 +14,7 @@ import type {
   Target,
   UpgradeResult,
 } from "./run-state.ts";
+import { isOpen, nextOpen } from "./window.ts";
 
 /**
  * Every decision of `run`: (what is known, what happened, now) -> (what is known then, what to do). It touches nothing,
@@ -24,8 +26,11 @@ export interface Decision {
   effects: Effect[];
 }
 
-/** The state of a run that is about to start its daemon, or to bring its home forward first. */
-export function initialState(settings: RunSettings, plan: PlanView): RunState {
+/**
+ * The state of a run that is about to start its daemon, or to bring its home forward first.
+ * @param recording when to put the documents in order that a start could not: the daemon is started, and upgrades wait.
+ */
+export function initialState(settings: RunSettings, plan: PlanView, recording: RunState["recording"] = null): RunState {
   return {
     settings,
     phase: { kind: "restarting", at: 0n },
@@ -33,7 +38,7 @@ export function initialState(settings: RunSettings, plan: PlanView): RunState {
     plan,
     progress: new Map(),
     forward: { attempts: 0, heldUntil: null },
-    recording: null,
+    recording,
   };
 }
 
@@ -76,11 +81,19 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
         stagingFailures: 0,
         reason: null,
       }));
+    case "fetched":
+      return updateProgress(state, input.name, input.fingerprint, (progress) => ({
+        ...progress,
+        staging: { state: "fetched" },
+        stagingFailures: 0,
+        reason: null,
+      }));
     case "staging-failed":
       return stagingFailed(state, input, now, say);
     case "upgrade-ended":
       return upgradeEnded(state, input.result, now, effects, say);
     case "recorded":
+      if (state.recording !== null) say({ type: "documents.in-order" });
       return { ...state, recording: null };
     case "recording-failed":
       return postponeRecording(state, input.reason, now, say);
@@ -113,6 +126,8 @@ function advance(state: RunState, now: Moment, effects: Effect[]): RunState {
   return staging;
 }
 
+const UNRECORDED = "the documents of the last upgrade";
+
 /** Upgrades wait until the last one is in the documents. */
 function startRecording(state: RunState, now: Moment, effects: Effect[]): RunState {
   if (state.recording === null || now.monotonic < state.recording.retryAt) return state;
@@ -122,7 +137,7 @@ function startRecording(state: RunState, now: Moment, effects: Effect[]): RunSta
 
 function postponeRecording(state: RunState, reason: string, now: Moment, say: Say): RunState {
   const failures = (state.recording?.failures ?? 0) + 1;
-  if (failures === 1) say({ type: "warning", about: "the documents of the last upgrade", reason });
+  if (failures === 1) say({ type: "warning", about: UNRECORDED, reason });
   return { ...state, recording: { failures, retryAt: now.monotonic + delayAfter(failures, LOCAL_BACKOFF) } };
 }
 
@@ -134,6 +149,7 @@ function startStaging(state: RunState, now: Moment, effects: Effect[]): RunState
   if (entries.some((entry) => state.progress.get(entry.name)?.staging.state === "running")) return state;
   const ready = (entry: QueuedUpgrade): boolean => {
     const staging = state.progress.get(entry.name)?.staging;
+    if (staging?.state === "fetched") return now.wall >= entry.askFrom;
     return staging?.state === "waiting" || (staging?.state === "failed" && now.monotonic >= staging.retryAt);
   };
   const next = entries.find(ready);
@@ -151,11 +167,15 @@ function startStaging(state: RunState, now: Moment, effects: Effect[]): RunState
  */
 function nextTarget(state: RunState, now: Moment): Target | null {
   if (state.recording !== null) return null;
-  if (state.plan.behind && !isHeld(state.forward.heldUntil, now)) return { kind: "forward", name: state.plan.current };
-  if (state.plan.behind) return null;
+  if (state.plan.behind) {
+    const wanted = state.plan.currentOrdered || (!isOnHold(state.plan.holds, now) && mayStop(state, now));
+    return wanted && !isHeld(state.forward.heldUntil, now) ? { kind: "forward", name: state.plan.current } : null;
+  }
   for (const entry of state.plan.queue) {
     if (entry.objection !== null) continue;
     if (entry.due > now.wall) return null;
+    if (isOnHold(state.plan.holds, now) && !entry.despiteHold) continue;
+    if (!entry.anyTime && !isOpen(state.settings.windows, now.wall)) continue;
     const progress = state.progress.get(entry.name);
     if (progress === undefined) continue;
     if (progress.staging.state === "staged") {
@@ -164,11 +184,23 @@ function nextTarget(state: RunState, now: Moment): Target | null {
         if (progress.attempts === 0) return null;
         continue;
       }
-      return { kind: "upgrade", name: entry.name, fingerprint: entry.fingerprint };
+      return { kind: "upgrade", name: entry.name, fingerprint: entry.fingerprint, from: state.plan.current };
     }
+    // One that is not old enough yet keeps nobody waiting.
+    if (progress.staging.state === "fetched" && now.wall < entry.askFrom) continue;
     if (progress.staging.state !== "failed" && progress.stagingFailures === 0) return null;
   }
   return null;
+}
+
+/** A node that is down is not stopped by being moved. */
+function mayStop({ settings, phase }: RunState, now: Moment): boolean {
+  return phase.kind === "restarting" || isOpen(settings.windows, now.wall);
+}
+
+/** Whether a person keeps upgrades from being performed. */
+export function isOnHold(holds: readonly Hold[], now: Pick<Moment, "wall">): boolean {
+  return holds.some(({ until }) => until === null || now.wall < until);
 }
 
 function isHeld(until: bigint | null, now: Moment): boolean {
@@ -201,12 +233,20 @@ function planRead(state: RunState, plan: PlanView, effects: Effect[], say: Say):
     const performed = state.phase.kind === "upgrading" && state.phase.target.name === name;
     if (!performed && plan.current !== name) say({ type: "upgrade.withdrawn", name });
   }
+  tellHolds(state.plan.holds, plan.holds, say);
   return {
     ...state,
     plan,
     progress,
     forward: plan.behind ? { ...state.forward, heldUntil: null } : { attempts: 0, heldUntil: null },
   };
+}
+
+function tellHolds(before: readonly Hold[], holds: readonly Hold[], say: Say): void {
+  const among = (others: readonly Hold[], { by, until }: Hold) =>
+    others.some((other) => other.by === by && other.until === until);
+  for (const hold of holds) if (!among(before, hold)) say({ type: "upgrades.held", ...hold });
+  if (before.length > 0 && holds.length === 0) say({ type: "upgrades.resumed" });
 }
 
 function progressAfterReading({ progress }: RunState, { name, fingerprint }: QueuedUpgrade): Progress {
@@ -278,17 +318,19 @@ function upgradeEnded(state: RunState, result: UpgradeResult, now: Moment, effec
   return { ...after, phase: { kind: "starting", upgrade } };
 }
 
-function recordResult(state: RunState, target: Target, result: UpgradeResult, now: Moment, say: Say): RunState {
+function recordResult(before: RunState, target: Target, result: UpgradeResult, now: Moment, say: Say): RunState {
+  const left = result.outcome === "done" || result.outcome === "failed" ? (result.unrecorded ?? null) : null;
+  const state = left === null ? before : postponeRecording(before, left, now, say);
   if (result.outcome === "done") {
     const plan = {
+      ...state.plan,
       current: target.name,
       behind: false,
       queue: state.plan.queue.filter(({ name }) => name !== target.name),
     };
     const progress = new Map(state.progress);
     progress.delete(target.name);
-    const recorded = result.unrecorded === null ? state : postponeRecording(state, result.unrecorded, now, say);
-    return { ...recorded, plan, progress, failures: 0, forward: { attempts: 0, heldUntil: null } };
+    return { ...state, plan, progress, failures: 0, forward: { attempts: 0, heldUntil: null } };
   }
   if (result.outcome === "postponed") return waitForTurn(state, target, result.reason, now, say);
   if (result.outcome === "given-up") {
@@ -476,7 +518,14 @@ export function nextWake(state: RunState, now: Moment): { monotonic: bigint | nu
     if (staging.state === "failed") delays.push(staging.retryAt);
     if (heldUntil !== null) delays.push(heldUntil);
   }
-  const dues = state.plan.queue.filter(({ objection }) => objection === null).map(({ due }) => due);
+  const entries = state.plan.queue.filter(({ objection }) => objection === null);
+  const { windows } = state.settings;
+  const opening = windows.length > 0 && !isOpen(windows, now.wall) ? nextOpen(windows, now.wall) : null;
+  const dues = [
+    ...entries.flatMap(({ due, askFrom }) => [due, askFrom]),
+    ...state.plan.holds.flatMap(({ until }) => (until === null ? [] : [until])),
+    ...(opening === null ? [] : [opening.start]),
+  ];
   const later = (moments: bigint[], than: bigint) => {
     const ahead = moments.filter((moment) => moment > than);
     return ahead.toSorted((a, b) => (a < b ? -1 : 1))[0] ?? null;

@@ -1,7 +1,7 @@
 import { inspectBinary } from "../daemon/inspect.ts";
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
-import type { UpgradeInfo } from "../model/documents.ts";
+import type { Plan, UpgradeInfo } from "../model/documents.ts";
 import { NymvisorError } from "../model/errors.ts";
 import type { Instant } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
@@ -12,6 +12,7 @@ import { disk } from "../system/disk.ts";
 import { daemonEnvironment, type Environment } from "../system/environment.ts";
 import { withLock } from "../system/lock.ts";
 import { readCurrent } from "../upgrade/current.ts";
+import { noteOrder } from "../upgrade/operator.ts";
 import { type BinaryCopy, copyBinary } from "../upgrade/place-binary.ts";
 import { requirePlan, requireUpgradeInfo, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { contradictionOf } from "../upgrade/stage.ts";
@@ -52,7 +53,9 @@ export async function queueBinary(
   try {
     return await withLock(layout.upgradeLock, "add-upgrade", () => {
       const known = check(layout, build, request, buildInfo);
-      return place(layout, build, copy, buildInfo, request.addBinary ? known : undefined, describe(request, buildInfo));
+      const described = describe(request, buildInfo);
+      const now = request.due.kind === "now";
+      return place(layout, build, copy, buildInfo, request.addBinary ? known : undefined, described, now);
     });
   } finally {
     copy.discard();
@@ -109,6 +112,7 @@ function place(
   buildInfo: BuildInfo,
   known: UpgradeInfo | undefined,
   described: UpgradeInfo,
+  now: boolean,
 ): UpgradeInfo {
   const plan = requirePlan(layout);
   copy.publish();
@@ -118,9 +122,15 @@ function place(
     writePlan(layout, plan);
     return plan.queuedUp.find(({ name }) => name === known.name) ?? known;
   }
+  noteOrder(layout, { name: described.name, since: systemClock.wall(), despiteHold: now }, names(plan));
   writeUpgradeInfo(build, described);
   writePlan(layout, { ...plan, queuedUp: [...plan.queuedUp.filter(({ name }) => name !== described.name), described] });
   return described;
+}
+
+/** What an order may be about: all that is planned, and what runs. */
+function names({ current, queuedUp }: Plan): ReadonlySet<string> {
+  return new Set([current, ...queuedUp].map(({ name }) => name));
 }
 
 function describe({ name, due, publishDate }: AddUpgradeRequest, buildInfo: BuildInfo): UpgradeInfo {

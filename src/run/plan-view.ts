@@ -1,38 +1,76 @@
 import type { BuildInfo } from "../model/build-info.ts";
-import type { Plan } from "../model/documents.ts";
+import { encodeDocument, type Plan, type UpgradeInfo } from "../model/documents.ts";
 import { objectionToUpgradeName } from "../model/names.ts";
+import { type Operator, operatorSchema } from "../model/operator.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
+import type { Configuration } from "../model/settings.ts";
 import { isBehind, judgeAgreement } from "../policy/agreement.ts";
-import { fingerprintOf, isOwnedByPerson, objectionToEntry } from "../policy/incoming.ts";
-import type { PlanView } from "../policy/run-state.ts";
+import { askFromOf, fingerprintOf, isOwnedByPerson, objectionToEntry } from "../policy/incoming.ts";
+import { objectionToWish } from "../policy/operator-wishes.ts";
+import type { Hold, PlanView, QueuedUpgrade } from "../policy/run-state.ts";
 import { readCurrent } from "../upgrade/current.ts";
+import { requireOperator } from "../upgrade/operator.ts";
 import { inOrder, readHistory, readUpgradeInfo, readVersionRecord, requirePlan } from "../upgrade/shared-documents.ts";
 import { readStaged } from "../upgrade/staged.ts";
 
 export interface PlanReading {
   view: PlanView;
   plan: Plan;
+  /** Differs whenever people have said something else by command. */
+  wishes: string;
 }
 
-/** Reads the plan and `current`. @throws {NymvisorError} if either cannot be used; nothing is changed. */
-export function readPlanView(layout: Layout, runs: BuildInfo): PlanReading {
+/** What a configuration says about when upgrades are performed. */
+export type PlanPolicy = Pick<Configuration["policy"], "hold">;
+
+/**
+ * Reads the plan, `current` and what people have said. @throws {NymvisorError} if one of them cannot be used; nothing is
+ * changed.
+ */
+export function readPlanView(layout: Layout, runs: BuildInfo, { hold }: PlanPolicy): PlanReading {
   const plan = requirePlan(layout);
+  const operator = requireOperator(layout);
   const current = readCurrent(layout) ?? plan.current.name;
   const queue = inOrder(plan.queuedUp)
     .filter(({ name }) => name !== current)
-    .map((entry) => {
-      const safe = objectionToUpgradeName(entry.name) === undefined;
-      const saved = safe ? readUpgradeInfo(buildLayout(layout, entry.name)) : undefined;
-      const owned = isOwnedByPerson(entry, saved?.state === "found" ? saved.value : undefined);
-      return {
-        name: entry.name,
-        version: entry.version,
-        due: entry.upgradeTime,
-        fingerprint: fingerprintOf(entry),
-        objection: objectionToEntry(entry, plan, runs.build_version, owned),
-      };
-    });
-  return { plan, view: { current, behind: isBehindCurrent(layout, current, plan), queue } };
+    .map((entry) => viewEntry(layout, entry, plan, operator, runs));
+  const currentOrdered = operator.orders.some(({ name }) => name === current);
+  const view = {
+    current,
+    behind: isBehindCurrent(layout, current, plan),
+    currentOrdered,
+    queue,
+    holds: holdsOf(operator, hold),
+  };
+  return { plan, view, wishes: encodeDocument(operatorSchema, operator) };
+}
+
+function viewEntry(layout: Layout, entry: UpgradeInfo, plan: Plan, operator: Operator, runs: BuildInfo): QueuedUpgrade {
+  const { name } = entry;
+  const safe = objectionToUpgradeName(name) === undefined;
+  const saved = safe ? readUpgradeInfo(buildLayout(layout, name)) : undefined;
+  const owned = isOwnedByPerson(entry, saved?.state === "found" ? saved.value : undefined);
+  const order = operator.orders.find((one) => one.name === name);
+  const ordered = order !== undefined;
+  return {
+    name,
+    version: entry.version,
+    due: entry.upgradeTime,
+    fingerprint: fingerprintOf(entry),
+    objection:
+      objectionToEntry(entry, plan, runs.build_version, owned || ordered) ??
+      (owned || ordered ? null : objectionToWish(entry, operator)),
+    askFrom: ordered ? 0n : askFromOf(entry),
+    anyTime: owned || ordered,
+    despiteHold: order?.despiteHold === true,
+  };
+}
+
+function holdsOf({ hold }: Operator, setting: PlanPolicy["hold"]): Hold[] {
+  const holds: Hold[] = [];
+  if (hold !== null) holds.push({ until: hold.until, by: "command" });
+  if (setting.held) holds.push({ until: setting.until, by: "setting" });
+  return holds;
 }
 
 /** Whether `current` was moved on, by another node that shares it, past what this home was last run with. */

@@ -6,11 +6,11 @@ import type { Emit } from "../model/events.ts";
 import type { Layout } from "../model/paths.ts";
 
 /**
- * Tells of every change of the plan and of `current`, by whoever. What changed is not told: the listener reads what is
+ * Tells of every change of the plan, of `current` and of what people have said by command, by whoever. What changed is not told: the listener reads what is
  * there, and is called again if anything changes while it reads.
  *
  * chokidar (inotify) tells at once. It cannot be trusted alone: watches are limited, network file systems send nothing,
- * and a watch dies with its folder. So both files are looked at besides; two lstat a second cost nothing.
+ * and a watch dies with its folder. So the files are looked at besides; three lstat a second cost nothing.
  */
 export interface PlanWatcher {
   close(): Promise<void>;
@@ -25,7 +25,7 @@ const LOOK_EVERY_MS = 1_000;
 const SETTLE_MS = 50;
 
 export function watchPlan(layout: Layout, changed: () => void, emit: Emit): PlanWatcher {
-  const names = new Set([basename(layout.plan), basename(layout.current)]);
+  const names = new Set(watched(layout).map((path) => basename(path)));
   let stamp = stampsOf(layout);
   let contents = contentsOf(layout);
   const look = () => {
@@ -63,6 +63,11 @@ export function watchPlan(layout: Layout, changed: () => void, emit: Emit): Plan
   };
 }
 
+/** What the schedule is made from. */
+function watched({ plan, current, operator }: Layout): string[] {
+  return [plan, current, operator];
+}
+
 function startWatching(
   layout: Layout,
   names: ReadonlySet<string>,
@@ -88,7 +93,7 @@ function startWatching(
 
 /** Differs whenever a file was written, replaced, removed or made again, but for what {@link SETTLE_MS} says. */
 function stampsOf(layout: Layout): string {
-  return [layout.plan, layout.current].map(stampOf).join(" ");
+  return watched(layout).map(stampOf).join(" ");
 }
 
 function stampOf(path: string): string {
@@ -101,9 +106,12 @@ function stampOf(path: string): string {
 }
 
 function contentsOf(layout: Layout): string {
-  try {
-    return readFileSync(layout.plan, "latin1");
-  } catch (error) {
-    return errorCode(error) ?? "unknown";
-  }
+  const read = (path: string) => {
+    try {
+      return readFileSync(path, "latin1");
+    } catch (error) {
+      return errorCode(error) ?? "unknown";
+    }
+  };
+  return [layout.plan, layout.operator].map(read).join("\0");
 }

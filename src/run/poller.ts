@@ -1,173 +1,189 @@
-import type { BuildInfo } from "../model/build-info.ts";
-import type { UpgradeInfo } from "../model/documents.ts";
-import { toMilliseconds } from "../model/duration.ts";
-import { adviceOf } from "../model/errors.ts";
+import { type Duration, fromMilliseconds, toMilliseconds } from "../model/duration.ts";
+import { adviceOf, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
-import { formatStamp } from "../model/instant.ts";
-import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
-import type { Configuration } from "../model/settings.ts";
-import { chooseBinary } from "../policy/choose-binary.ts";
-import {
-  asBeingQueued,
-  isBeingQueued,
-  isOwnedByPerson,
-  judgeAnnouncement,
-  type Running,
-  sameAnnouncement,
-} from "../policy/incoming.ts";
+import type { Instant } from "../model/instant.ts";
+import type { Layout } from "../model/paths.ts";
 import type { Clock } from "../system/clock.ts";
-import { makeFolderDurably, setAside } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
-import { readHistory, readUpgradeInfo, requirePlan, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
-import { hashFile, readStaged } from "../upgrade/staged.ts";
-import type { Announcement, askSources } from "../upstream/sources.ts";
+import { noteAsked, sourceRecords } from "../upgrade/source-records.ts";
+
+/** A source of releases that is asked again and again, and whose answers go into the plan. */
+export interface PolledSource {
+  name: string;
+  /**
+   * Asks it, and takes what it says into the plan. @param urgent a person wants to know now.
+   * @returns whether it tells of something newer than what runs. @throws {NymvisorError} if it gives no valid answer.
+   */
+  ask(urgent: boolean): Promise<boolean>;
+  /** Brings the plan up to its last answer: what people want, or the time, has changed. */
+  review(): Promise<void>;
+  /** When time alone changes what follows from its last answer; null: never. */
+  next(): Instant | null;
+}
 
 export interface PollerContext {
   layout: Layout;
-  configuration: Configuration;
-  platform: string;
+  /** From the first to the last: one that has something newer spares those behind it. */
+  sources: readonly PolledSource[];
+  pollingRate: Duration;
+  /** How long no answer at all is nothing to worry about. */
+  staleAfter: Duration;
   clock: Clock;
-  askSources: typeof askSources;
-  /** Where the proxies are named. */
-  environment: Readonly<Record<string, string>>;
-  /** The build information of what runs now. */
-  running(): BuildInfo;
-  /** Whether an entry of that name was taken out of the plan by a person, and still reads as it did then. */
-  wasWithdrawn(info: UpgradeInfo): boolean;
-  /** A reason why an announcement is refused, for whoever looks for it later. */
-  refused(name: string, reason: string): void;
   emit: Emit;
   signal: AbortSignal;
 }
 
-/** How far a pause is stretched or shortened at random, so that nodes do not all ask in the same minute. */
+/** How far a pause is stretched at random, so that nodes do not all ask in the same minute. */
 const JITTER = 0.1;
 
-/** Asks the source at once and then at every polling rate, until the signal. A failed poll is logged and tried again. */
+/** Asks the sources at once and then at every polling rate, until the signal. A failed poll is logged and tried again. */
 export class Poller {
   private wake: () => void = () => {};
-  private askAgain = false;
+  private wanted: "ask" | "review" | null = null;
   private failing = false;
-  private readonly said = new Map<string, string>();
+  private stale = false;
+  /** Of each source: why it last gave no answer. Said once for each reason. */
+  private readonly reasons = new Map<string, string>();
+  private began: Instant | undefined;
 
   constructor(private readonly context: PollerContext) {}
 
   async run(): Promise<void> {
-    const { signal, configuration } = this.context;
+    const { signal, pollingRate, clock } = this.context;
+    let urgent = false;
     while (!signal.aborted) {
-      this.askAgain = false;
-      await this.pollOnce();
-      if (this.askAgain) continue;
-      const pause =
-        toMilliseconds(configuration.nymvisor.upstream_polling_rate) * (1 - JITTER + 2 * JITTER * Math.random());
-      await this.sleep(pause);
+      await this.poll(urgent);
+      const rate = toMilliseconds(pollingRate);
+      const askAt = clock.monotonic() + fromMilliseconds(rate * (1 + JITTER * Math.random()));
+      urgent = await this.rest(askAt);
     }
   }
 
   /** Cuts the pause short; a poll that is under way is followed by another, as its answer may be old already. */
   askNow(): void {
-    this.askAgain = true;
+    this.wanted = "ask";
+    this.reasons.clear();
     this.wake();
   }
 
-  private async pollOnce(): Promise<void> {
-    const { configuration, environment, signal, emit } = this.context;
-    try {
-      const announcement = await this.context.askSources(configuration, { environment, signal });
-      if (announcement !== null) await this.take(announcement);
-      if (this.failing && announcement !== null) emit({ type: "poll.recovered", source: announcement.source });
-      this.failing = false;
-    } catch (error) {
-      if (signal.aborted) return;
-      this.failing = true;
-      emit({ type: "poll.failed", source: "upstream", reason: adviceOf(error) });
-    }
+  /** Looks at the last answers again, without asking: what people want has changed. */
+  review(): void {
+    this.wanted ??= "review";
+    this.wake();
   }
 
-  private async take({ info, source }: Announcement): Promise<void> {
-    const { layout, emit, signal } = this.context;
-    const running = { build: this.context.running(), otherBytes: await this.hasOtherBytes(info) };
-    const purpose = "queueing a release";
-    const decision = await withLock(layout.upgradeLock, purpose, () => this.queue(info, running), { signal });
-    if (decision.action === "refuse") {
-      this.context.refused(info.name, decision.reason);
-      if (this.said.get(info.name) !== decision.reason) {
-        emit({ type: "release.refused", name: info.name, version: info.version, reason: decision.reason });
-      }
-      this.said.set(info.name, decision.reason);
-    } else if (decision.action === "queue") {
-      emit({
-        type: "upgrade.queued",
-        name: info.name,
-        version: info.version,
-        due: info.upgradeTime,
-        replaces: decision.replaces,
-      });
-    } else {
-      emit({ type: "poll.nothing-new", source, name: info.name, version: info.version });
-    }
-  }
-
-  /** Under the lock: reads the plan, decides, and writes. */
-  private queue(info: UpgradeInfo, running: Omit<Running, "info">) {
-    const { layout } = this.context;
-    const plan = requirePlan(layout);
-    const queued = plan.queuedUp.find(({ name }) => name === info.name);
-    const found = queued === undefined ? undefined : readUpgradeInfo(buildLayout(layout, queued.name));
-    const saved = found?.state === "found" ? found.value : undefined;
-    const owned = queued !== undefined && isOwnedByPerson(queued, saved);
-    const history = readHistory(layout);
-    const performed = history.state === "found" ? history.value.history.map((entry) => entry.info) : [];
-    const decision = judgeAnnouncement(info, { info: plan.current, ...running }, plan, owned, performed);
-    if (decision.action !== "queue" || (queued === undefined && this.context.wasWithdrawn(info))) {
-      // An earlier poll ended between the plan and what follows it.
-      const finish = saved !== undefined && isBeingQueued(saved) && queued !== undefined;
-      if (finish && sameAnnouncement(queued, info)) writeUpgradeInfo(buildLayout(layout, info.name), info);
-      return decision.action === "queue" ? ({ action: "nothing" } as const) : decision;
-    }
-    const build = buildLayout(layout, info.name);
-    makeFolderDurably(build.folder);
-    this.keepUnusable(build);
-    writeUpgradeInfo(build, asBeingQueued(info));
-    writePlan(layout, { ...plan, queuedUp: [...plan.queuedUp.filter(({ name }) => name !== info.name), info] });
-    writeUpgradeInfo(build, info);
-    return decision;
-  }
-
-  /** What stands where the information belongs, and is none, is never overwritten. */
-  private keepUnusable(build: BuildLayout): void {
-    const { clock, emit } = this.context;
-    const found = readUpgradeInfo(build);
-    if (found.state !== "unusable") return;
-    const kept = setAside(build.info, formatStamp(clock.wall()));
-    emit({ type: "document.set-aside", path: build.info, kept, reason: found.reason });
-  }
-
-  /** Whether the announced bytes differ from those that run; see {@link Running}. */
-  private async hasOtherBytes(info: UpgradeInfo): Promise<boolean | null> {
-    const { layout, platform, signal } = this.context;
-    const choice = chooseBinary(info, platform, true);
-    if (!choice.found || choice.binary.checksum === null) return null;
-    const current = buildLayout(layout, requirePlan(layout).current.name);
-    const staged = readStaged(current);
-    if (staged === undefined || staged.origin !== "downloaded") return null;
-    const { algorithm, hex } = choice.binary.checksum;
-    const ours = algorithm === "sha256" ? staged.sha256 : await hashFile(current.binary, algorithm, signal);
-    return ours !== hex;
-  }
-
-  private sleep(milliseconds: number): Promise<void> {
+  /** Waits until it is time to ask, and does what can be done without. @returns whether a person wants it earlier. */
+  private async rest(askAt: bigint): Promise<boolean> {
     const { signal, clock } = this.context;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.wake = resolve;
-    if (signal.aborted) resolve();
+    for (;;) {
+      const { wanted } = this;
+      this.wanted = null;
+      if (signal.aborted || wanted === "ask") return wanted === "ask";
+      if (wanted === "review") await this.reviewAll();
+      if (this.wanted !== null) continue;
+      const left = askAt - clock.monotonic();
+      if (left <= 0n) return false;
+      const next = this.nextReview();
+      const until = next === undefined ? left : min(left, next - clock.wall(), CLOCK_LOOK);
+      const woken = await this.sleep(toMilliseconds(until));
+      if (!woken && next !== undefined && clock.wall() >= next) this.wanted ??= "review";
+    }
+  }
+
+  /** When time alone changes what is to be done; what has passed was looked at already. */
+  private nextReview(): Instant | undefined {
+    const { sources, clock } = this.context;
+    const now = clock.wall();
+    const moments = sources.flatMap((source) => source.next() ?? []).filter((moment) => moment > now);
+    return moments.length === 0 ? undefined : min(...moments);
+  }
+
+  private async reviewAll(): Promise<void> {
+    const { sources, signal } = this.context;
+    for (const source of sources) {
+      try {
+        await source.review();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.sayOnce(`the releases of ${source.name}`, adviceOf(error));
+      }
+    }
+  }
+
+  private async poll(urgent: boolean): Promise<void> {
+    const { sources, signal, emit } = this.context;
+    const failures: { source: string; reason: string }[] = [];
+    let answered: string | undefined;
+    for (const source of sources) {
+      try {
+        const newer = await source.ask(urgent);
+        answered = source.name;
+        this.reasons.delete(source.name);
+        if (newer) break;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures.push({ source: source.name, reason: adviceOf(error) });
+      }
+    }
+    for (const { source, reason } of failures) {
+      if (this.reasons.get(source) === reason) continue;
+      this.reasons.set(source, reason);
+      emit({ type: answered === undefined ? "poll.failed" : "source.unavailable", source, reason });
+    }
+    if (answered !== undefined && this.failing) emit({ type: "poll.recovered", source: answered });
+    this.failing = answered === undefined;
+    await this.watchAge();
+  }
+
+  private sayOnce(about: string, reason: string): void {
+    if (this.reasons.get(about) === reason) return;
+    this.reasons.set(about, reason);
+    this.context.emit({ type: "warning", about, reason });
+  }
+
+  /** Says once that nothing has been heard for too long. */
+  private async watchAge(): Promise<void> {
+    const { layout, clock, staleAfter, emit, signal } = this.context;
+    const now = clock.wall();
+    this.began ??= now;
+    try {
+      if (this.failing) await withLock(layout.upgradeLock, "noting a poll", () => noteAsked(layout, now), { signal });
+      const since = heardOf(layout) ?? this.began;
+      const stale = this.failing && now - since > staleAfter;
+      if (stale && !this.stale) emit({ type: "sources.stale", since });
+      this.stale = stale;
+    } catch (error) {
+      if (!signal.aborted) this.sayOnce("the note about the sources", reasonOf(error));
+    }
+  }
+
+  /** @returns whether it was woken. */
+  private sleep(milliseconds: number): Promise<boolean> {
+    const { signal, clock } = this.context;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.wake = () => resolve(true);
+    if (signal.aborted) resolve(true);
     // A timer ends early where the pause is longer than any can be: asking once more in weeks does no harm.
-    const cancel = clock.after(milliseconds, resolve);
-    const stop = () => resolve();
+    const cancel = clock.after(milliseconds, () => resolve(false));
+    const stop = () => resolve(true);
     signal.addEventListener("abort", stop);
     return promise.finally(() => {
       cancel();
       signal.removeEventListener("abort", stop);
     });
   }
+}
+
+/** The wall clock may be set, so a moment of it is looked at again this often. */
+const CLOCK_LOOK: Duration = 60_000_000_000n;
+
+function min(...values: bigint[]): bigint {
+  return values.reduce((least, value) => (value < least ? value : least));
+}
+
+/** When a source last answered, or since when they have been asked in vain. */
+export function heardOf(layout: Layout): Instant | undefined {
+  const { answered, since } = sourceRecords(layout);
+  const last = Object.values(answered).toSorted((a, b) => (a < b ? 1 : -1))[0];
+  return last ?? since ?? undefined;
 }

@@ -1,11 +1,13 @@
-import { NymvisorError, reasonOf } from "../model/errors.ts";
+import { dirname } from "node:path";
+import { adviceOf, isMachineRefusal, NymvisorError, reasonOf } from "../model/errors.ts";
+import type { Emit } from "../model/events.ts";
 import type { Layout } from "../model/paths.ts";
 import { platformKey } from "../policy/choose-binary.ts";
 import { VERSION } from "../system/build-stamp.ts";
 import { systemClock } from "../system/clock.ts";
 import { makeFolderDurably } from "../system/durable.ts";
 import { daemonEnvironment, type Environment } from "../system/environment.ts";
-import { type Lock, tryLock } from "../system/lock.ts";
+import { type Holder, type Lock, tryLock, tryLockFolder } from "../system/lock.ts";
 import { createLog } from "../system/log.ts";
 import { listenToSignals } from "../system/signals.ts";
 import { openInstance, requireHome, requireUpgradeData } from "./open-instance.ts";
@@ -24,7 +26,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
   for (const event of events) emit(event);
   requireHome(layout);
   requireUpgradeData(layout);
-  const locks = lockInstance(layout);
+  const locks = lockInstance(layout, emit);
   const supervisor = new Supervisor(
     {
       layout,
@@ -34,6 +36,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
       clock: systemClock,
       emit,
       services,
+      githubToken: environment.variables.NYMVISOR_GITHUB_TOKEN ?? null,
     },
     args,
   );
@@ -75,28 +78,50 @@ export async function run(args: readonly string[], environment: Environment): Pr
   }
 }
 
-/** Held for as long as nymvisor runs: one for the home, which two daemons must not share, one for the instance. */
-export function lockInstance(layout: Layout): Lock[] {
+/**
+ * Held for as long as nymvisor runs: for the home, which two daemons must not share, and for the instance. Each is a file
+ * that names its holder, and the folder around it, which can be locked on a disk that takes no file.
+ * @throws {NymvisorError} if another nymvisor holds one of them.
+ */
+export function lockInstance(layout: Layout, emit: Emit): Lock[] {
   const locks: Lock[] = [];
-  for (const [path, folder, what] of [
-    [layout.homeLock, layout.homeNymvisor, `the daemon home ${layout.home}`],
-    [layout.instanceLock, layout.instanceData, "this instance"],
-  ] as const) {
-    makeFolderDurably(folder);
-    const attempt = tryLock(path, "run");
-    if (attempt.lock === null) {
-      for (const lock of locks) lock.release();
-      const who = attempt.holder === undefined ? "another nymvisor" : `nymvisor with pid ${attempt.holder.pid}`;
-      throw new NymvisorError({
-        what: `${who} already runs ${what}`,
-        why: `it holds ${path}`,
-        next:
-          attempt.holder === undefined
-            ? `see who it is: fuser -v ${path}`
-            : `stop it first: kill ${attempt.holder.pid}`,
-      });
+  const take = (path: string, what: string, attempt: ReturnType<typeof tryLock>) => {
+    if (attempt.lock !== null) {
+      locks.push(attempt.lock);
+      return;
     }
-    locks.push(attempt.lock);
+    for (const lock of locks) lock.release();
+    throw alreadyRuns(path, what, attempt.holder);
+  };
+  for (const [path, what] of [
+    [layout.homeLock, `the daemon home ${layout.home}`],
+    [layout.instanceLock, "this instance"],
+  ] as const) {
+    const file = tryLockFile(path, emit);
+    if (file !== undefined) take(path, what, file);
+    const around = dirname(dirname(path));
+    take(around, what, tryLockFolder(around));
   }
   return locks;
+}
+
+/** Undefined where the machine does not let a file be made. */
+function tryLockFile(path: string, emit: Emit): ReturnType<typeof tryLock> | undefined {
+  try {
+    makeFolderDurably(dirname(path));
+    return tryLock(path, "run");
+  } catch (error) {
+    if (!isMachineRefusal(error)) throw error;
+    emit({ type: "warning", about: `the node is started without the lock ${path}`, reason: adviceOf(error) });
+    return undefined;
+  }
+}
+
+function alreadyRuns(path: string, what: string, holder: Holder | undefined): NymvisorError {
+  const who = holder === undefined ? "another nymvisor" : `nymvisor with pid ${holder.pid}`;
+  return new NymvisorError({
+    what: `${who} already runs ${what}`,
+    why: `it holds ${path}`,
+    next: holder === undefined ? `see who it is: fuser -v ${path}` : `stop it first: kill ${holder.pid}`,
+  });
 }

@@ -3,13 +3,10 @@ import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
 import type { Emit } from "../model/events.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
-import { isDecided } from "../policy/recovery.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { buildInfoOf } from "../upgrade/build-information.ts";
-import { readCurrent } from "../upgrade/current.ts";
-import { readJournal } from "../upgrade/journal.ts";
-import { compareSides, disagreement, type HomeState } from "../upgrade/take-stock.ts";
+import { compareSides, disagreement, findCurrent, type HomeState } from "../upgrade/take-stock.ts";
 
 export interface StartContext {
   layout: Layout;
@@ -24,7 +21,7 @@ export interface StartContext {
  * @throws {NymvisorError} if only a person can tell which of the two is right, or the binary does not run.
  */
 export async function examine(context: StartContext): Promise<HomeState> {
-  const name = readCurrent(context.layout) ?? "genesis";
+  const name = findCurrent(context.layout);
   const buildInfo = await buildInfoOf(buildLayout(context.layout, name), context.environment, context.signal);
   const home = compareSides(context, name, buildInfo);
   if (home.agreement.state === "disagreed") throw disagreement(context.layout, home.current, home.agreement);
@@ -47,7 +44,7 @@ export async function startBuild(context: StartContext, args: readonly string[])
   let { buildInfo } = home;
   // By its own path: `current` itself may be moved on, by another node that shares it, before the daemon is started.
   let { name, binary } = home.current;
-  if (home.agreement.state === "behind" && home.record !== undefined && !isSwitched(layout, home.current.name)) {
+  if (home.agreement.state === "behind" && home.record !== undefined) {
     const before = buildLayout(layout, home.record.name);
     if (disk.existsSync(before.binary)) {
       ({ binary, name } = before);
@@ -58,10 +55,4 @@ export async function startBuild(context: StartContext, args: readonly string[])
   const daemon = await startDaemon({ layout, binary, args, environment, emit });
   emit({ type: "daemon.started", pid: daemon.pid, name, version: buildInfo.build_version });
   return { daemon, name, buildInfo };
-}
-
-/** Whether this home was saved and moved onto `current`, and only the documents could not be made to say so yet. */
-function isSwitched(layout: Layout, current: string): boolean {
-  const journal = readJournal(layout);
-  return journal.state === "found" && isDecided(journal.value, current);
 }

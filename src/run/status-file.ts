@@ -15,7 +15,7 @@ interface Status {
 }
 
 interface UpgradeStatus {
-  state: "waiting" | "staging" | "staged" | "failed" | "refused";
+  state: "waiting" | "staging" | "fetched" | "staged" | "failed" | "refused";
   reason: string | null;
   failures: number;
 }
@@ -66,6 +66,12 @@ function describe(progress: Progress | undefined, objection: string | null): Upg
   if (objection !== null) return { state: "refused", reason: objection, failures: 0 };
   if (progress === undefined) return { state: "waiting", reason: null, failures: 0 };
   const { staging, reason, stagingFailures, attempts } = progress;
-  const states = { waiting: "waiting", running: "staging", staged: "staged", failed: "failed" } as const;
+  const states = {
+    waiting: "waiting",
+    running: "staging",
+    fetched: "fetched",
+    staged: "staged",
+    failed: "failed",
+  } as const;
   return { state: states[staging.state], reason, failures: stagingFailures + attempts };
 }

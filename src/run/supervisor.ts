@@ -2,29 +2,39 @@ import type { Daemon } from "../daemon/daemon.ts";
 import { stopOrphans } from "../daemon/daemon.ts";
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import { type BuildInfo, sameBuild } from "../model/build-info.ts";
-import type { Plan } from "../model/documents.ts";
+import type { Plan, UpgradeInfo } from "../model/documents.ts";
 import { toMilliseconds } from "../model/duration.ts";
-import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
+import { adviceOf, isMachineRefusal, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
+import type { Instant } from "../model/instant.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
+import { LOCAL_BACKOFF } from "../policy/backoff.ts";
 import { decide, initialState, nextWake } from "../policy/run.ts";
-import type { Effect, Moment, RunInput, RunState, Target, UpgradeResult } from "../policy/run-state.ts";
+import type { Effect, Moment, PlanView, RunInput, RunState, Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
-import { type Lock, tryLock, withLock } from "../system/lock.ts";
+import { disk } from "../system/disk.ts";
+import { syncFolder } from "../system/durable.ts";
+import { type Lock, LockHeldError, tryLock, withLock } from "../system/lock.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
 import { keepLastGood } from "../upgrade/last-good.ts";
+import { requireOperator } from "../upgrade/operator.ts";
+import { sourceRecords } from "../upgrade/source-records.ts";
 import { LocalStagingError, stage } from "../upgrade/stage.ts";
 import { takeStock } from "../upgrade/take-stock.ts";
 import { perform } from "../upgrade/transaction.ts";
-import { allowsHttp } from "../upstream/sources.ts";
+import { DownloadError } from "../upstream/download-error.ts";
+import { allowsHttp, type SourceName, sourcesFor } from "../upstream/sources.ts";
+import { AnnouncementIntake } from "./announcement-intake.ts";
+import { announcementSource } from "./announcement-source.ts";
+import { GithubSource } from "./github-source.ts";
 import { readPlanView } from "./plan-view.ts";
 import type { PlanWatcher } from "./plan-watcher.ts";
-import { Poller } from "./poller.ts";
+import { type PolledSource, Poller } from "./poller.ts";
+import { releasePolicy, scheduleAnnounced, spreadSeed } from "./release-policy.ts";
 import type { Services } from "./services.ts";
 import { examine, startBuild } from "./start-daemon.ts";
 import { StatusFile } from "./status-file.ts";
-import { Withdrawals } from "./withdrawals.ts";
 
 export interface SupervisorContext {
   layout: Layout;
@@ -35,6 +45,8 @@ export interface SupervisorContext {
   clock: Clock;
   emit: Emit;
   services: Services;
+  /** Of the environment; the daemon does not get it. */
+  githubToken: string | null;
 }
 
 /** How long the wall clock is trusted to run evenly: a due time is looked at again at least this often. */
@@ -82,7 +94,11 @@ export class Supervisor {
   private watcher: PlanWatcher | undefined;
   private readonly background = new Set<Promise<unknown>>();
   private readonly status: StatusFile;
-  private readonly withdrawals = new Withdrawals();
+  /** The source that lists releases, if it is asked. */
+  private github: GithubSource | undefined;
+  private seed: string | undefined;
+  /** What people had said when that was read last. */
+  private wishes: string | undefined;
 
   constructor(
     private readonly context: SupervisorContext,
@@ -133,15 +149,12 @@ export class Supervisor {
     await stopOrphans(layout, configuration.daemon.shutdown_grace_period, emit);
     const signal = this.over.signal;
     signal.throwIfAborted();
-    await withLock(layout.upgradeLock, "putting the documents in order", () => takeStock({ layout, clock, emit }), {
-      signal,
-    });
+    const settled = await this.settle(signal);
     const home = await examine({ ...this.context, signal });
     this.runs = home.record?.binaryDetails ?? home.buildInfo;
-    const { view, plan } = readPlanView(layout, this.runs);
-    this.plan = plan;
+    const view = this.firstView(home.current.name, this.runs, settled);
     signal.throwIfAborted();
-    const { daemon } = configuration;
+    const { daemon, policy } = configuration;
     this.state = initialState(
       {
         restartAfterUpgrade: daemon.restart_after_upgrade,
@@ -149,28 +162,62 @@ export class Supervisor {
         failureRestartDelay: daemon.failure_restart_delay,
         maxStartupFailures: daemon.max_startup_failures,
         startupPeriod: daemon.startup_period_duration,
+        windows: policy.window,
       },
       { ...view, queue: [], behind: home.agreement.state === "behind" },
+      settled ? null : { failures: 1, retryAt: clock.monotonic() + LOCAL_BACKOFF.first },
     );
     this.take({ type: "time-passed" });
     this.watcher = this.context.services.watchPlan(layout, () => this.readPlan(), emit);
     this.take({ type: "plan-read", plan: { ...view, behind: home.agreement.state === "behind" } });
   }
 
+  /**
+   * Puts the documents in order. A machine that says no to that is no reason to leave the node down: it is started on
+   * what `current` decides, upgrades wait, and it is tried again. @returns whether it is done.
+   */
+  private async settle(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.putInOrder(signal);
+      return true;
+    } catch (error) {
+      const passes = isMachineRefusal(error) || error instanceof LockHeldError;
+      if (!passes || !isMoveDurable(this.context.layout)) throw error;
+      this.context.emit({ type: "warning", about: "the documents could not be put in order", reason: adviceOf(error) });
+      return false;
+    }
+  }
+
+  private putInOrder(signal?: AbortSignal): Promise<void> {
+    const { layout, clock, emit } = this.context;
+    const settle = () => takeStock({ layout, clock, emit });
+    return withLock(layout.upgradeLock, "putting the documents in order", settle, { signal });
+  }
+
+  /** The plan as it is at the start. One that is not in order yet is read again when it is. */
+  private firstView(current: string, runs: BuildInfo, settled: boolean): PlanView {
+    try {
+      const { view, plan, wishes } = readPlanView(this.context.layout, runs, this.context.configuration.policy);
+      this.wishes = wishes;
+      this.plan = plan;
+      return view;
+    } catch (error) {
+      if (settled) throw error;
+      return { current, behind: false, currentOrdered: false, queue: [], holds: [] };
+    }
+  }
+
   /** What can wait until the daemon runs for the first time. */
   private startBackground(): void {
     if (this.poller !== undefined || this.over.signal.aborted) return;
-    const { layout, emit, platform } = this.context;
+    const { layout, emit, platform, configuration, clock } = this.context;
     this.poller = new Poller({
-      ...this.context,
-      askSources: this.context.services.askSources,
-      running: () => this.requireRunning(),
-      wasWithdrawn: (info) => {
-        // A person may have taken it out a moment ago, and the watcher not have told of it yet.
-        this.readPlan();
-        return this.withdrawals.includes(info);
-      },
-      refused: (name, reason) => this.status.refused(name, reason),
+      layout,
+      sources: this.sources(),
+      pollingRate: configuration.nymvisor.upstream_polling_rate,
+      staleAfter: configuration.upstream.stale_after,
+      clock,
+      emit,
       signal: this.over.signal,
     });
     this.tellAndKeep();
@@ -185,6 +232,53 @@ export class Supervisor {
         .catch((error: unknown) => emit({ type: "warning", about, reason: reasonOf(error) }))
         .then(() => this.poller?.run()),
     );
+  }
+
+  private sources(): PolledSource[] {
+    const { configuration, environment, services } = this.context;
+    const { signal } = this.over;
+    const running = () => this.requireRunning();
+    const makers: Record<SourceName, () => PolledSource> = {
+      nym: () => {
+        const intake = new AnnouncementIntake({
+          ...this.context,
+          instance: configuration.nymvisor.id,
+          running,
+          refused: (name, reason) => this.status.refused(name, reason),
+          schedule: (info) => scheduleAnnounced(info, configuration, () => this.spreadSeed()),
+          signal,
+        });
+        return announcementSource("nym", () => services.askSources(configuration, { environment, signal }), intake);
+      },
+      github: () => {
+        this.github = this.githubSource();
+        return this.github;
+      },
+    };
+    return sourcesFor(configuration).map((name) => makers[name]());
+  }
+
+  private githubSource(): GithubSource {
+    const { configuration, layout, services } = this.context;
+    return new GithubSource({
+      ...this.context,
+      ...services,
+      instance: configuration.nymvisor.id,
+      source: "github",
+      token: this.context.githubToken,
+      signal: this.over.signal,
+      allowHttp: allowsHttp(configuration, "github"),
+      allowDownload: configuration.daemon.allow_binaries_download,
+      enforceChecksum: configuration.daemon.enforce_download_checksum,
+      running: () => this.requireRunning(),
+      policy: () => releasePolicy(configuration, requireOperator(layout), this.spreadSeed()),
+    });
+  }
+
+  /** Read or made where it is needed first. */
+  private spreadSeed(): string {
+    this.seed ??= spreadSeed(this.context.layout, this.context.emit);
+    return this.seed;
   }
 
   private requireRunning(): BuildInfo {
@@ -260,8 +354,9 @@ export class Supervisor {
   private carryOut(effect: Effect): void {
     switch (effect.type) {
       case "emit":
-        if (effect.event.type === "upgrade.withdrawn") this.withdrawals.add(effect.event.name);
         this.context.emit(effect.event);
+        // What its source says of it has to be looked at again, or it would come back.
+        if (effect.event.type === "upgrade.withdrawn") this.poller?.review();
         break;
       case "start-daemon":
         this.inBackground(this.start());
@@ -343,19 +438,22 @@ export class Supervisor {
     this.stagings.set(name, controller);
     try {
       if (info === undefined) throw new NymvisorError({ what: `${name} is not in the plan` });
-      await stage({
+      const now = clock.wall();
+      const staged = await stage({
         ...this.context,
         download: this.context.services.download,
         info,
         allowDownload: configuration.daemon.allow_binaries_download,
         enforceChecksum: configuration.daemon.enforce_download_checksum,
-        allowHttp: allowsHttp(configuration),
-        now: clock.wall(),
+        allowHttp: this.allowsHttp(name),
+        now,
+        askFrom: this.askFromOf(name),
         signal: controller.signal,
       });
-      this.take({ type: "staged", name, fingerprint });
+      this.take({ type: staged === "fetched" ? "fetched" : "staged", name, fingerprint });
     } catch (error) {
       if (controller.signal.aborted) return;
+      this.passOver(info, error);
       this.take({
         type: "staging-failed",
         name,
@@ -366,6 +464,24 @@ export class Supervisor {
     } finally {
       if (this.stagings.get(name) === controller) this.stagings.delete(name);
     }
+  }
+
+  private allowsHttp(name: string): boolean {
+    const { configuration, layout } = this.context;
+    const record = sourceRecords(layout).queued.find((one) => one.name === name);
+    return allowsHttp(configuration, record?.source === "github" ? "github" : "nym");
+  }
+
+  /** Passes a release over whose bytes are not what was announced, so that the one before it does not wait for it. */
+  private passOver(info: UpgradeInfo | undefined, error: unknown): void {
+    if (this.github === undefined || info === undefined) return;
+    const isOther = error instanceof DownloadError && error.failure.kind === "checksum";
+    if (isOther && error.failure.kind === "checksum") this.github.refuse(error.failure.expected.hex, reasonOf(error));
+    if (isOther || error instanceof LocalStagingError) this.poller?.review();
+  }
+
+  private askFromOf(name: string): Instant {
+    return this.state?.plan.queue.find((entry) => entry.name === name && entry.objection === null)?.askFrom ?? 0n;
   }
 
   private async perform(target: Target): Promise<void> {
@@ -393,6 +509,13 @@ export class Supervisor {
       return { outcome: "postponed", reason: `${who} is being upgraded`, stopped: false };
     }
     this.turn = attempt.lock;
+    if (target.kind === "upgrade") {
+      try {
+        await this.github?.confirm(target.name, signal);
+      } catch (error) {
+        return { outcome: "given-up", reason: adviceOf(error), stopped: false };
+      }
+    }
     return perform(
       {
         ...this.context,
@@ -403,6 +526,7 @@ export class Supervisor {
           await this.daemon.stop(why, this.context.configuration.daemon.shutdown_grace_period);
           return true;
         },
+        settle: () => this.putInOrder(signal),
       },
       target,
     );
@@ -416,12 +540,12 @@ export class Supervisor {
   private async record(): Promise<void> {
     if (this.recording) return;
     this.recording = true;
-    const { layout, clock, emit } = this.context;
     try {
       // As at a start: what stands in the way is put in order, and the journal is finished.
-      await withLock(layout.upgradeLock, "writing down an upgrade", () => takeStock({ layout, clock, emit }));
-      this.take({ type: "recorded" });
+      await this.putInOrder();
+      // Before the news, with which the next upgrade begins: until now this home seemed to be behind.
       this.readPlan();
+      this.take({ type: "recorded" });
     } catch (error) {
       this.take({ type: "recording-failed", reason: adviceOf(error) });
     } finally {
@@ -445,8 +569,9 @@ export class Supervisor {
     if (this.over.signal.aborted || this.state === undefined) return;
     const { layout, emit } = this.context;
     try {
-      const { view, plan } = readPlanView(layout, this.requireRunning());
-      this.withdrawals.planRead(this.plan, plan);
+      const { view, plan, wishes } = readPlanView(layout, this.requireRunning(), this.context.configuration.policy);
+      if (this.wishes !== undefined && this.wishes !== wishes) this.poller?.review();
+      this.wishes = wishes;
       this.plan = plan;
       if (this.planUnreadable !== undefined) emit({ type: "plan.readable-again", path: layout.plan });
       this.planUnreadable = undefined;
@@ -460,5 +585,19 @@ export class Supervisor {
       this.cancelReading();
       this.cancelReading = this.context.clock.after(READ_AGAIN_MS, () => this.readPlan());
     }
+  }
+}
+
+/**
+ * Whether `current` stays where it is after a loss of power. A nymvisor that was killed in the middle of an upgrade may
+ * have moved it and not made that durable; what it leads to must not run on the home before.
+ */
+function isMoveDurable(layout: Layout): boolean {
+  if (!disk.existsSync(layout.journal)) return true;
+  try {
+    syncFolder(layout.upgradeData);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -21,7 +21,7 @@ export interface Holder {
 
 export interface Lock {
   path: string;
-  /** Gives the lock back and removes the file. May be called again. */
+  /** Gives the lock back and removes its file, if it has one. May be called again. */
   release(): void;
 }
 
@@ -45,6 +45,21 @@ export function tryLock(path: string, purpose: string): { lock: Lock } | { lock:
     writeHolder(path, descriptor, purpose);
     return { lock: held(path, descriptor) };
   }
+}
+
+/** Locks a folder itself, which needs no room and no right to write. Only nymvisors know of such a lock. */
+export function tryLockFolder(path: string): { lock: Lock } | { lock: null; holder: undefined } {
+  const descriptor = disk.openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  if (disk.tryExclusiveLock(descriptor)) {
+    let released = false;
+    const release = () => {
+      if (!released) disk.closeSync(descriptor);
+      released = true;
+    };
+    return { lock: { path, release } };
+  }
+  disk.closeSync(descriptor);
+  return { lock: null, holder: undefined };
 }
 
 /** For people, so a full disk is no reason to go without the lock. */
@@ -176,9 +191,14 @@ export async function withLock<T>(path: string, purpose: string, action: () => T
   }
 }
 
-function lockTimeout(path: string, holder: Holder | undefined, limit: number): NymvisorError {
+/** A living holder has kept a lock for longer than anybody should. */
+export class LockHeldError extends NymvisorError {
+  override name = "LockHeldError";
+}
+
+function lockTimeout(path: string, holder: Holder | undefined, limit: number): LockHeldError {
   const who = holder === undefined ? "another process" : `pid ${holder.pid} (${holder.purpose})`;
-  return new NymvisorError({
+  return new LockHeldError({
     what: `${path} is still held by ${who} after ${limit / 1000} s`,
     why: "it is held for milliseconds; its holder is stopped, or its disk does not answer",
     next:

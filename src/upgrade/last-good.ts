@@ -1,6 +1,8 @@
 import { basename, join } from "node:path";
 import { type DocumentSchema, historySchema, planSchema, versionRecordSchema } from "../model/documents.ts";
+import { operatorSchema } from "../model/operator.ts";
 import type { Layout } from "../model/paths.ts";
+import { sourceRecordsSchema } from "../model/source-records.ts";
 import { disk } from "../system/disk.ts";
 import { type Found, readDocument } from "../system/documents.ts";
 import { makeFolderDurably, writeFileDurably } from "../system/durable.ts";
@@ -21,6 +23,8 @@ export function keepLastGood(layout: Layout): void {
     [layout.plan, planSchema],
     [layout.history, historySchema],
     [layout.versionRecord, versionRecordSchema],
+    [layout.operator, operatorSchema],
+    [layout.sources, sourceRecordsSchema],
   ];
   for (const [path, schema] of documents) {
     if (readDocument(schema, path).state !== "found") continue;

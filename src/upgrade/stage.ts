@@ -34,7 +34,8 @@ import {
 
 /**
  * Staging: everything that can be done for an upgrade while the node runs. Flow: find the binary, or download and verify
- * it; make it executable; ask it for its build information; note that it is ready.
+ * it; make it executable; ask it for its build information; note that it is ready. What was downloaded is not executed,
+ * nor made executable, before its release is old enough.
  */
 export interface StageRequest {
   layout: Layout;
@@ -48,6 +49,10 @@ export interface StageRequest {
   environment: ChildEnvironment;
   emit: Emit;
   now: Instant;
+  /** A downloaded binary is not executed before. */
+  askFrom: Instant;
+  /** Its version is not known: whatever the binary says is right. */
+  anyVersion?: boolean;
   signal: AbortSignal;
   download: typeof downloadBinary;
 }
@@ -57,8 +62,11 @@ export class LocalStagingError extends NymvisorError {
   override name = "LocalStagingError";
 }
 
-/** @returns the note of the binary, durable. @throws {NymvisorError} with the reason; the node is never touched. */
-export async function stage(request: StageRequest): Promise<Staged> {
+/**
+ * @returns the note of the binary, durable; or "fetched" if it is there and verified, and may not be executed yet.
+ * @throws {NymvisorError} with the reason; the node is never touched.
+ */
+export async function stage(request: StageRequest): Promise<Staged | "fetched"> {
   const { layout, info, signal } = request;
   const build = buildLayout(layout, info.name);
   makeFolderDurably(build.bin);
@@ -85,6 +93,16 @@ export async function stage(request: StageRequest): Promise<Staged> {
     const meanwhile = await findBinary(request, build, announced);
     return accept(request, build, meanwhile ?? (await download(request, build, announced)));
   });
+}
+
+/**
+ * As {@link stage}, for a release whose version nothing but its binary can tell: it is downloaded, verified, and asked.
+ * @returns its note, durable. @throws {NymvisorError} also if it is no binary of this daemon, which is noted too.
+ */
+export async function identify(request: StageRequest): Promise<Staged> {
+  const staged = await stage({ ...request, anyVersion: true });
+  if (staged !== "fetched") return staged;
+  throw new NymvisorError({ what: `${printable(request.info.name)} is not old enough to be asked for its version` });
 }
 
 /**
@@ -179,8 +197,9 @@ async function download(request: StageRequest, build: BuildLayout, announced: An
 }
 
 /** Makes the binary executable, asks it who it is, and notes the answer, also when it is the wrong one. */
-async function accept(request: StageRequest, build: BuildLayout, source: Source): Promise<Staged> {
+async function accept(request: StageRequest, build: BuildLayout, source: Source): Promise<Staged | "fetched"> {
   const { info, layout, emit } = request;
+  if (source.origin === "downloaded" && request.now < request.askFrom) return "fetched";
   makeExecutableDurably(build.binary);
   // Another nymvisor may have put it there, and been killed before its name was durable.
   syncFolder(build.bin);
@@ -194,7 +213,7 @@ async function accept(request: StageRequest, build: BuildLayout, source: Source)
     writeNote(build, { ...note, refused: error.message });
     throw new LocalStagingError({ what: error.what, why: error.why, next: error.next, cause: error });
   }
-  const contradiction = contradictionOf(buildInfo, info, layout.daemon);
+  const contradiction = contradictionOf(buildInfo, info, layout.daemon, request.anyVersion);
   writeNote(build, { ...note, buildInfo, refused: contradiction });
   if (contradiction !== null) {
     throw new LocalStagingError({ what: `the binary of ${printable(info.name)} is refused`, why: contradiction });
@@ -211,11 +230,16 @@ async function accept(request: StageRequest, build: BuildLayout, source: Source)
 }
 
 /** In what a binary's own word differs from what was announced of it, or null. */
-export function contradictionOf(buildInfo: BuildInfo, info: UpgradeInfo, daemon: string): string | null {
+export function contradictionOf(
+  buildInfo: BuildInfo,
+  info: UpgradeInfo,
+  daemon: string,
+  anyVersion = false,
+): string | null {
   if (buildInfo.binary_name !== daemon) {
     return `it is a ${printable(buildInfo.binary_name)}, and this instance runs ${daemon}`;
   }
-  if (buildInfo.build_version !== info.version) {
+  if (!anyVersion && buildInfo.build_version !== info.version) {
     return `it says that it is version ${printable(buildInfo.build_version)}, and ${printable(info.version)} was announced`;
   }
   const differing = info.binaryDetails === null ? [] : differingFields(buildInfo, info.binaryDetails);

@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import type { BuildInfo } from "../model/build-info.ts";
 import {
+  type DocumentSchema,
   historySchema,
   type Plan,
   planSchema,
@@ -8,18 +9,22 @@ import {
   type VersionRecord,
   versionRecordSchema,
 } from "../model/documents.ts";
-import { NymvisorError } from "../model/errors.ts";
+import { adviceOf, isMachineRefusal, NymvisorError } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
 import { objectionToUpgradeName, printable } from "../model/names.ts";
+import { operatorSchema } from "../model/operator.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
+import { sourceRecordsSchema } from "../model/source-records.ts";
 import { compareVersions } from "../model/version.ts";
 import { type Agreement, judgeAgreement } from "../policy/agreement.ts";
-import { recoveryAction } from "../policy/recovery.ts";
+import { sameRelease } from "../policy/incoming.ts";
+import { hasMovedHome, recoveryAction } from "../policy/recovery.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
+import { readDocument, writeDocument } from "../system/documents.ts";
 import { replaceLinkDurably, setAside, sweepTemporaries } from "../system/durable.ts";
-import { sweepLock } from "../system/lock.ts";
+import { sweepLock, tryLock } from "../system/lock.ts";
 import { partialNames } from "../upstream/partial-file.ts";
 import { sweepUnfinishedBackups } from "./backup.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
@@ -33,11 +38,11 @@ import {
   readPlan,
   readUpgradeInfo,
   readVersionRecord,
-  writeHistory,
   writePlan,
   writeUpgradeInfo,
   writeVersionRecord,
 } from "./shared-documents.ts";
+import { sourceRecords, writeSourceRecords } from "./source-records.ts";
 import { record } from "./transaction.ts";
 
 /** What a start of `run` needs to look at and put in order. */
@@ -57,7 +62,9 @@ export function takeStock(context: StockContext): void {
   sweep(context);
   adoptVersionRecord(context);
   const current = settleCurrent(context);
-  settleHistory(context);
+  settleCopied(context, context.layout.history, historySchema);
+  settleCopied(context, context.layout.operator, operatorSchema);
+  settleCopied(context, context.layout.sources, sourceRecordsSchema);
   settleJournal(context, current);
   settlePlan(context, current);
 }
@@ -130,27 +137,39 @@ function relink({ layout, emit }: Pick<StockContext, "layout" | "emit">, build: 
   emit({ type: "document.rebuilt", path: layout.current, from: build.folder });
 }
 
-/** A history that cannot be used is set aside, and goes on from its last good copy. */
-function settleHistory({ layout, clock, emit }: StockContext): void {
-  const found = readHistory(layout);
+/** A document that cannot be used is set aside, and goes on from its last good copy. */
+function settleCopied<T>({ layout, clock, emit }: StockContext, path: string, schema: DocumentSchema<T>): void {
+  const found = readDocument(schema, path);
   if (found.state !== "unusable") return;
-  const kept = setAside(layout.history, formatStamp(clock.wall()));
-  emit({ type: "document.set-aside", path: layout.history, kept, reason: found.reason });
-  const good = readLastGood(layout, layout.history, historySchema);
+  const kept = setAside(path, formatStamp(clock.wall()));
+  emit({ type: "document.set-aside", path, kept, reason: found.reason });
+  const good = readLastGood(layout, path, schema);
   if (good.found.state !== "found") return;
-  writeHistory(layout, good.found.value);
-  emit({ type: "document.rebuilt", path: layout.history, from: good.copy });
+  writeDocument(schema, path, good.found.value);
+  emit({ type: "document.rebuilt", path, from: good.copy });
 }
 
-/** Where `current` points; a link that is gone is made again from the plan, or from what this home was last run with. */
+/** A link `current` that is gone is made again; see {@link findCurrent}. */
 function settleCurrent({ layout, emit }: StockContext): string {
+  const build = buildLayout(layout, findCurrent(layout));
+  if (readCurrent(layout) === build.name) {
+    relink({ layout, emit }, build);
+  } else {
+    switchCurrent(layout, build);
+    emit({ type: "document.rebuilt", path: layout.current, from: build.folder });
+  }
+  return build.name;
+}
+
+/**
+ * The build that `current` points to, or, where the link is gone, must have pointed to: what the plan says, else what this
+ * home was last run with. Nothing is changed. @throws {NymvisorError} if there is no such build.
+ */
+export function findCurrent(layout: Layout): string {
   const current = readCurrent(layout);
   if (current !== undefined) {
     const build = buildLayout(layout, current);
-    if (disk.existsSync(build.binary)) {
-      relink({ layout, emit }, build);
-      return current;
-    }
+    if (disk.existsSync(build.binary)) return current;
     throw new NymvisorError({
       what: `current points to ${printable(current)}, and there is no binary`,
       why: `${build.binary} is missing`,
@@ -167,10 +186,7 @@ function settleCurrent({ layout, emit }: StockContext): string {
   for (const name of candidates) {
     if (name === undefined || (name !== "genesis" && objectionToUpgradeName(name) !== undefined)) continue;
     const build = buildLayout(layout, name);
-    if (!disk.existsSync(build.binary)) continue;
-    switchCurrent(layout, build);
-    emit({ type: "document.rebuilt", path: layout.current, from: `${build.folder}` });
-    return name;
+    if (disk.existsSync(build.binary)) return name;
   }
   throw new NymvisorError({
     what: `there is nothing to run in ${layout.upgradeData}`,
@@ -189,8 +205,12 @@ function settleJournal({ layout, clock, emit }: StockContext, current: string): 
   }
   const journal = found.value;
   if (recoveryAction(journal, current) === "finish") {
-    settlePlan({ layout, clock, emit }, current, journal.to.name);
-    record({ layout, clock, emit }, { ...journal, performedAt: switchedAt(layout, journal) });
+    const performedAt = switchedAt(layout, journal) ?? clock.wall();
+    const { kind, to: info } = journal;
+    // Into the history before it leaves the plan, as `record` has it.
+    if (kind === "upgrade") appendHistory(layout, { performedAt, info }, formatStamp(clock.wall()));
+    settlePlan({ layout, clock, emit }, current);
+    record({ layout, clock, emit }, { ...journal, state: "recording", performedAt });
     emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "finished" });
   } else {
     noteWhatWasLeft(layout, journal, current);
@@ -204,16 +224,26 @@ function settleJournal({ layout, clock, emit }: StockContext, current: string): 
  * build may have run on this home, so the home is on it. Back where it came from, `current` was put by a person.
  */
 function noteWhatWasLeft(layout: Layout, journal: Journal, current: string): void {
-  const { state, kind, from, to: info, performedAt, build } = journal;
-  if (state !== "recording" || performedAt === null || current === from) return;
-  const { name, version } = info;
-  writeVersionRecord(layout, { name, version, upgradeTime: performedAt, binaryDetails: build });
+  const { kind, to: info, performedAt } = journal;
+  const record = journaledRecord(layout, journal, current);
+  if (record === undefined || performedAt === null) return;
+  const { name } = info;
+  writeVersionRecord(layout, record);
   if (kind !== "upgrade") return;
+  insertHistory(layout, { performedAt, info });
   const plan = readPlan(layout);
   if (plan.state === "found" && plan.value.queuedUp.some((entry) => entry.name === name)) {
     writePlan(layout, { ...plan.value, queuedUp: plan.value.queuedUp.filter((entry) => entry.name !== name) });
   }
-  insertHistory(layout, { performedAt, info });
+}
+
+/** What the record of this home would say if it could have been written, or undefined where it says what is true. */
+function journaledRecord(layout: Layout, journal: Journal, current: string): VersionRecord | undefined {
+  const { to, build, performedAt } = journal;
+  const history = readHistory(layout);
+  const performed = history.state === "found" && history.value.history.some(({ info }) => sameRelease(info, to));
+  if (performedAt === null || !hasMovedHome(journal, current, performed)) return undefined;
+  return { name: to.name, version: to.version, upgradeTime: performedAt, binaryDetails: build };
 }
 
 /**
@@ -226,8 +256,7 @@ function switchedAt(layout: Layout, { to, performedAt }: Journal): Journal["perf
   return last?.info.name === to.name ? last.performedAt : performedAt;
 }
 
-/** @param journaled the upgrade that a journal is about to write into the history. */
-function settlePlan({ layout, clock, emit }: StockContext, current: string, journaled?: string): void {
+function settlePlan({ layout, clock, emit }: StockContext, current: string): void {
   const found = readPlan(layout);
   if (found.state === "found") {
     const plan = found.value;
@@ -240,10 +269,13 @@ function settlePlan({ layout, clock, emit }: StockContext, current: string, jour
     // What has run already is not put back: a person has gone below it since.
     const known = waiting.some(({ name }) => name === plan.current.name) || wasPerformed(layout, plan.current.name);
     const unfinished = order !== undefined && order > 0 && !known;
+    const performed = plan.queuedUp.some(({ name }) => name === current);
+    // A move that was taken back, and came through a loss of power all the same, is in no journal; one that could not be
+    // written down to the end may be in the history already.
+    if (performed && !isLastInHistory(layout, current)) {
+      appendHistory(layout, { performedAt: clock.wall(), info }, formatStamp(clock.wall()));
+    }
     writePlan(layout, { ...plan, current: info, queuedUp: unfinished ? [...waiting, plan.current] : waiting });
-    const performed = journaled === undefined && plan.queuedUp.some(({ name }) => name === current);
-    // A move that was taken back, and came through a loss of power all the same, is in no journal.
-    if (performed) appendHistory(layout, { performedAt: clock.wall(), info }, formatStamp(clock.wall()));
     emit({ type: "document.rebuilt", path: layout.plan, from: layout.current });
     return;
   }
@@ -253,6 +285,7 @@ function settlePlan({ layout, clock, emit }: StockContext, current: string, jour
   }
   const info = describe(layout, current, undefined);
   if (info === undefined) return;
+  forgetRemovals(layout);
   const good = readLastGood(layout, layout.plan, planSchema);
   if (found.state === "unusable" && good.found.state === "found") {
     const queuedUp = notDone(layout, info, good.found.value.queuedUp);
@@ -262,6 +295,18 @@ function settlePlan({ layout, clock, emit }: StockContext, current: string, jour
   }
   writePlan(layout, { current: info, queuedUp: announcedAndNotDone(layout, info) });
   emit({ type: "document.rebuilt", path: layout.plan, from: layout.upgradeData });
+}
+
+/** What is missing in a plan that was put together anew was not taken out by a person. */
+function forgetRemovals(layout: Layout): void {
+  const records = sourceRecords(layout);
+  if (records.queued.length === 0) return;
+  writeSourceRecords(layout, { ...records, queued: records.queued.map((one) => ({ ...one, state: "entering" })) });
+}
+
+function isLastInHistory(layout: Layout, name: string): boolean {
+  const history = readHistory(layout);
+  return history.state === "found" && history.value.history.at(-1)?.info.name === name;
 }
 
 /** Whether it ran: as the history says, or as this home's record does, which is written before the history. */
@@ -336,22 +381,45 @@ export function compareSides({ layout, clock, emit }: StockContext, name: string
     const plan = readPlan(layout);
     const planned = plan.state === "found" && plan.value.current.name === name ? plan.value.current : undefined;
     info = planned ?? describeBuild(name, buildInfo, "put together from the binary's own build information");
-    if (found.state === "unusable") {
-      const kept = setAside(current.info, formatStamp(clock.wall()));
-      emit({ type: "document.set-aside", path: current.info, kept, reason: found.reason });
-    }
-    writeUpgradeInfo(current, info);
-    emit({ type: "document.rebuilt", path: current.info, from: planned === undefined ? current.binary : layout.plan });
+    rebuildInfo({ layout, clock, emit }, current, info, planned === undefined ? current.binary : layout.plan);
   }
   const record = readVersionRecord(layout);
   const history = readHistory(layout);
-  const recorded = record.state === "found" ? record.value : undefined;
+  const journal = readJournal(layout);
+  const journaled = journal.state === "found" ? journaledRecord(layout, journal.value, name) : undefined;
+  const recorded = journaled ?? (record.state === "found" ? record.value : undefined);
   const agreement = judgeAgreement({
     current: { name, info, build: buildInfo },
     record: recorded,
     history: history.state === "found" ? history.value.history : [],
   });
   return { current, info, buildInfo, agreement, record: recorded };
+}
+
+/**
+ * A disk that does not take it, or another process that holds the lock, is no reason to keep the daemon waiting: the next
+ * start makes it again.
+ */
+function rebuildInfo({ layout, clock, emit }: StockContext, build: BuildLayout, info: UpgradeInfo, from: string): void {
+  try {
+    const { lock } = tryLock(layout.upgradeLock, "putting the documents in order");
+    if (lock === null) return;
+    try {
+      const found = readUpgradeInfo(build);
+      if (found.state === "found") return;
+      if (found.state === "unusable") {
+        const kept = setAside(build.info, formatStamp(clock.wall()));
+        emit({ type: "document.set-aside", path: build.info, kept, reason: found.reason });
+      }
+      writeUpgradeInfo(build, info);
+      emit({ type: "document.rebuilt", path: build.info, from });
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    if (!isMachineRefusal(error)) throw error;
+    emit({ type: "warning", about: build.info, reason: adviceOf(error) });
+  }
 }
 
 /** The error for a start that only a person can allow. */

@@ -39,7 +39,7 @@ import { confirmUnchanged, type Staged, verifyStaged } from "./staged.ts";
  * | stopping   | the daemon is stopped                     | journal                           | forgets the journal        |
  * | backing-up | the home is archived                      | journal, perhaps an archive       | forgets the journal        |
  * | switching  | under the lock: `current` is moved        | journal, archive, perhaps `current` | looks at `current`       |
- * | recording  | version record, plan, history             | journal, some of the three        | writes all three again     |
+ * | recording  | version record, history, plan             | journal, some of the three        | writes all three again     |
  * | done       | the journal is removed                    | no journal                        | nothing to do              |
  *
  * Where `current` stays as it was the entry is still in the plan, so the upgrade is still to come.
@@ -52,13 +52,15 @@ export interface TransactionContext {
   environment: ChildEnvironment;
   /** Stops the daemon, if one runs; settles when it is gone. False: none ran. */
   stopDaemon(why: string): Promise<boolean>;
+  /** Makes the documents say what `current` says, where whoever moved it could not. */
+  settle(): Promise<void>;
   checkBackupRoom: typeof checkBackupRoom;
   backUp: typeof backUp;
   /** Aborted when the attempt is to be given up; the switch itself is never interrupted. */
   signal: AbortSignal;
 }
 
-/** The entry was taken out of the plan, or changed, while its upgrade was under way. */
+/** What the upgrade was decided by has changed: its entry in the plan, or what it starts from. */
 class Withdrawn extends NymvisorError {
   override name = "Withdrawn";
 }
@@ -108,18 +110,50 @@ interface Prepared {
 }
 
 async function prepareUpgrade(
-  { layout, signal }: TransactionContext,
-  { name, fingerprint }: Extract<Target, { kind: "upgrade" }>,
+  context: TransactionContext,
+  { name, fingerprint, from }: Extract<Target, { kind: "upgrade" }>,
 ): Promise<Prepared> {
+  const { layout, signal } = context;
   const build = buildLayout(layout, name);
+  requireFrom(layout, from);
+  if (requirePlan(layout).current.name !== from) await settleFirst(context, from);
   const info = requirePlan(layout).queuedUp.find((entry) => entry.name === name);
   if (info === undefined || fingerprintOf(info) !== fingerprint) throw withdrawn(name);
   const staged = await verifyStaged(build, signal);
-  return { from: requireCurrent(layout), info, build, buildInfo: staged.buildInfo, staged };
+  return { from, info, build, buildInfo: staged.buildInfo, staged };
+}
+
+/**
+ * Another node has moved `current`, and was ended before it could write that down. This one comes after it first: an
+ * upgrade that starts from there without a word in plan and history would have the other done twice.
+ */
+async function settleFirst({ layout, settle }: TransactionContext, from: string): Promise<never> {
+  await settle();
+  const { name } = requirePlan(layout).current;
+  if (name === from) throw movedOn(from);
+  throw new NymvisorError({
+    what: `current points to ${printable(from)}, and the plan says that ${printable(name)} runs`,
+    why: `nothing tells what ${printable(from)} is`,
+    next: `point it back: ln -sfn ${buildLayout(layout, name).link} ${layout.current}`,
+  });
+}
+
+/** That `current` is still where it was when the upgrade was decided. */
+function requireFrom(layout: Layout, from: string): void {
+  const current = requireCurrent(layout);
+  if (current !== from) throw movedOn(current);
+}
+
+function movedOn(current: string): Withdrawn {
+  return new Withdrawn({ what: `current was moved to ${printable(current)}, which comes first` });
 }
 
 async function prepareForward({ layout, environment, signal }: TransactionContext): Promise<Prepared> {
   const name = requireCurrent(layout);
+  const record = readVersionRecord(layout);
+  if (record.state === "found" && record.value.name === name) {
+    throw new Withdrawn({ what: `this home is on ${printable(name)} already` });
+  }
   const build = buildLayout(layout, name);
   const found = readUpgradeInfo(build);
   if (found.state !== "found") {
@@ -133,7 +167,6 @@ async function prepareForward({ layout, environment, signal }: TransactionContex
   if (contradiction !== null) {
     throw new NymvisorError({ what: `the binary of ${printable(name)} is refused`, why: contradiction });
   }
-  const record = readVersionRecord(layout);
   const from = record.state === "found" ? record.value.name : "an unknown build";
   return { from, info: found.value, build, buildInfo, staged: null };
 }
@@ -226,6 +259,7 @@ function takeSwitch(
   journal: Journal,
   { build, info, staged }: Prepared,
 ): UpgradeInfo {
+  requireFrom(layout, journal.from);
   const entry = requirePlan(layout).queuedUp.find(({ name }) => name === info.name);
   if (entry === undefined || fingerprintOf(entry) !== fingerprintOf(info)) throw withdrawn(info.name);
   const putOff = entry.upgradeTime !== info.upgradeTime && entry.upgradeTime > clock.wall();
@@ -282,11 +316,12 @@ export function record(
   writeJournal(layout, { ...journal, performedAt });
   writeVersionRecord(layout, { name: to.name, version: to.version, upgradeTime: performedAt, binaryDetails: build });
   if (kind === "upgrade") {
-    const plan = requirePlan(layout);
-    writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
+    // Before it leaves the plan: should that be all that can be written, another node may move on from it meanwhile.
     const kept = appendHistory(layout, { performedAt, info: to }, formatStamp(clock.wall()));
     if (kept !== undefined)
       emit({ type: "document.set-aside", path: layout.history, kept, reason: "it could not be read" });
+    const plan = requirePlan(layout);
+    writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
   }
   removeJournal(layout);
 }
@@ -312,8 +347,9 @@ function giveUp(
     }
     removeJournal(layout);
   } catch (problem) {
-    // The journal stays then; it is looked at again when nymvisor starts the next time.
-    return { outcome: "failed", reason: `${adviceOf(error)}; moreover ${adviceOf(problem)}`, stopped };
+    // The journal stays then; only that can tell whether `current` was moved by this attempt.
+    const unrecorded = adviceOf(problem);
+    return { outcome: "failed", reason: `${adviceOf(error)}; moreover ${unrecorded}`, stopped, unrecorded };
   }
   if (error instanceof Withdrawn) return { outcome: "given-up", reason: error.message, stopped };
   if (signal.aborted) return { outcome: "given-up", reason: reasonOf(signal.reason), stopped };

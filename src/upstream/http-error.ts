@@ -29,6 +29,8 @@ export interface HttpFailure {
   proxy?: string | undefined;
   /** The status of the answer, if there was one. */
   status?: number | undefined;
+  /** Those of that answer. */
+  headers?: Headers | undefined;
   /** The fact, in one line: `it is not found (404)`. */
   detail: string;
   next?: string | undefined;
@@ -41,12 +43,15 @@ export class HttpError extends NymvisorError {
   readonly phase: HttpPhase;
   readonly url: string;
   readonly status: number | undefined;
+  /** What came with the status, such as when to ask again; for the program, not for a log. */
+  readonly headers: Headers | undefined;
 
   constructor(failure: HttpFailure) {
     super({ what: `cannot get ${failure.url}`, why: composeReason(failure), next: failure.next, cause: failure.cause });
     this.phase = failure.phase;
     this.url = failure.url;
     this.status = failure.status;
+    this.headers = failure.headers;
   }
 }
 

@@ -2,6 +2,7 @@ import { createFetch, type FetchOptions } from "ofetch";
 import { VERSION } from "../system/build-stamp.ts";
 import { GiveUp } from "./give-up.ts";
 import { displayUrl, HttpError, type HttpFailure, type HttpPhase, networkReason } from "./http-error.ts";
+import { leadsInside } from "./inside.ts";
 import { probe } from "./probe.ts";
 import { proxyFor, type Variables } from "./proxy.ts";
 
@@ -37,7 +38,10 @@ export interface RequestOptions {
   environment: Variables;
   /** Ends the request in any phase, at once; what was called then rejects with the signal's reason. */
   signal: AbortSignal;
+  /** `Authorization` goes no further than the URL's own scheme, host and port; the others wherever it is redirected. */
   headers?: Readonly<Record<string, string>>;
+  /** The address that named this one, if a server and not a person did: it is judged as a redirect from there. */
+  namedBy?: string;
   limits?: Partial<Limits>;
   /** The authorities to trust in place of the runtime's own, in PEM. */
   certificateAuthority?: string;
@@ -45,7 +49,7 @@ export interface RequestOptions {
 
 /** An answer whose header is there. Either read {@link Answer.body} to its end, or leave its loop, or discard it. */
 export interface Answer {
-  /** 2xx; 206 only if a range was asked for. */
+  /** 2xx; 206 only if a range was asked for; 304 only if `If-None-Match` was, and it has no body then. */
   status: number;
   headers: Headers;
   /**
@@ -64,6 +68,8 @@ export interface Answer {
 export async function request(url: string, options: RequestOptions): Promise<Answer> {
   const asked = displayUrl(url);
   let target = acceptUrl(URL.parse(url), options.allowHttp, { phase: "url", url: asked });
+  let from = options.namedBy === undefined ? null : URL.parse(options.namedBy);
+  let { headers = {} } = options;
   const limits = { ...LIMITS, ...options.limits };
   for (let redirects = 0; ; redirects += 1) {
     const proxy = proxyFor(target, options.environment);
@@ -72,9 +78,10 @@ export async function request(url: string, options: RequestOptions): Promise<Ans
       redirectedTo: redirects === 0 ? undefined : displayUrl(target),
       proxy: proxy === undefined ? undefined : displayUrl(proxy),
     };
-    const exchange = { target, proxy, way, limits, giveUp: new GiveUp(options.signal) };
+    const exchange = { target, proxy, way, limits, headers, giveUp: new GiveUp(options.signal) };
+    if (from !== null) await requireOutside(exchange, from, options.environment);
     const response = await send(exchange, options);
-    if (!REDIRECTS.has(response.status)) return answer(exchange, response, options.headers?.Range !== undefined);
+    if (!REDIRECTS.has(response.status)) return answer(exchange, response);
     exchange.giveUp.now(new Error("redirected"));
     const failure: Omit<HttpFailure, "detail"> = { ...way, phase: "redirect", status: response.status };
     if (redirects === MOST_REDIRECTS) {
@@ -84,7 +91,9 @@ export async function request(url: string, options: RequestOptions): Promise<Ans
     if (location === null) {
       throw new HttpError({ ...failure, detail: `the answer is a redirect (${response.status}) without an address` });
     }
+    from = target;
     target = acceptUrl(URL.parse(location, target.href), options.allowHttp, failure);
+    if (target.origin !== from.origin) headers = withoutAuthorization(headers);
   }
 }
 
@@ -94,7 +103,32 @@ interface Exchange {
   /** For messages: what was asked for, and how it got there. */
   way: Pick<HttpFailure, "url" | "redirectedTo" | "proxy">;
   limits: Limits;
+  headers: Readonly<Record<string, string>>;
   giveUp: GiveUp;
+}
+
+function withoutAuthorization(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== "authorization"));
+}
+
+/** Refuses to be sent by a public host into this machine's own network. */
+async function requireOutside(exchange: Exchange, from: URL, environment: Variables): Promise<void> {
+  const { target, way, limits, giveUp } = exchange;
+  try {
+    giveUp.after(limits.connect, () => late(exchange, "connect", "no address of the host", limits.connect));
+    const inside = await leadsInside(from, target, { environment, signal: giveUp.signal });
+    giveUp.inTime();
+    if (inside === null) return;
+    const what = way.redirectedTo === undefined ? "the address that was named" : "the address it is redirected to";
+    throw new HttpError({
+      ...way,
+      phase: "redirect",
+      detail: `${what} is inside a private network (${inside}), and ${displayUrl(from)} is not`,
+    });
+  } catch (error) {
+    giveUp.now(error);
+    throw error;
+  }
 }
 
 function acceptUrl(url: URL | null, allowHttp: boolean, failure: Omit<HttpFailure, "detail">): URL {
@@ -119,14 +153,14 @@ const fetchRaw: FetchRaw = createFetch({ fetch: globalThis.fetch }).raw;
 
 /** Sends the request and waits for the header of the answer. */
 async function send(exchange: Exchange, options: RequestOptions): Promise<Response> {
-  const { target, proxy, way, limits, giveUp } = exchange;
+  const { target, proxy, way, limits, headers, giveUp } = exchange;
   const fetchOptions: StreamOptions = {
     responseType: "stream",
     retry: 0,
     ignoreResponseError: true,
     redirect: "manual",
     signal: giveUp.signal,
-    headers: { Accept: "*/*", ...options.headers, "User-Agent": USER_AGENT, Connection: "close" },
+    headers: { Accept: "*/*", ...headers, "User-Agent": USER_AGENT, Connection: "close" },
     decompress: false,
     keepalive: false,
     // Said outright, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch the verification off.
@@ -157,12 +191,12 @@ function late({ way }: Exchange, phase: HttpPhase, what: string, limit: number, 
   return new HttpError({ ...way, phase, status, detail: `${what} within ${limit / 1000} s` });
 }
 
-function answer(exchange: Exchange, response: Response, rangeAsked: boolean): Answer {
+function answer(exchange: Exchange, response: Response): Answer {
   const { way, giveUp } = exchange;
   const { status, headers } = response;
-  const failure = (phase: HttpPhase, detail: string) => new HttpError({ ...way, phase, status, detail });
+  const failure = (phase: HttpPhase, detail: string) => new HttpError({ ...way, phase, status, headers, detail });
   const discard = () => giveUp.now(new Error("the answer is not wanted"));
-  const refusal = refusalOf(status, rangeAsked);
+  const refusal = refusalOf(status, exchange.headers);
   if (refusal !== undefined) {
     discard();
     throw failure("status", refusal);
@@ -170,8 +204,10 @@ function answer(exchange: Exchange, response: Response, rangeAsked: boolean): An
   return { status, headers, body: read(exchange, response), discard, failure };
 }
 
-function refusalOf(status: number, rangeAsked: boolean): string | undefined {
-  if (status === 206) return rangeAsked ? undefined : "the server sends a part (206), and all was asked for";
+function refusalOf(status: number, asked: Readonly<Record<string, string>>): string | undefined {
+  if (status === 304 && asked["If-None-Match"] !== undefined) return undefined;
+  if (status === 206)
+    return asked.Range !== undefined ? undefined : "the server sends a part (206), and all was asked for";
   if (status >= 200 && status < 300) return undefined;
   if (status === 404 || status === 410) return `it is not there (${status})`;
   if (status === 401 || status === 403) return `the server denies access to it (${status})`;

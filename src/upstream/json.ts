@@ -17,17 +17,31 @@ const DOCUMENT_LIMIT_MS = 300_000;
 /** Documents are a few levels deep. One of thousands costs gigabytes of indentation when it is written down. */
 const MOST_LEVELS = 64;
 
+/** The header of an answer, and its document; `modified: false` if it is still what `If-None-Match` named. */
+export type JsonAnswer = { modified: true; headers: Headers; value: unknown } | { modified: false; headers: Headers };
+
 /**
  * Gets a JSON document. At no time is more than `maxBytes` held of its compressed form, nor of its plain one.
  * @throws {HttpError} also if what comes is too long, or is no JSON. @throws the signal's reason.
  */
-export async function requestJson(url: string, options: JsonOptions): Promise<unknown> {
+export async function askForJson(url: string, options: JsonOptions): Promise<JsonAnswer> {
   const answer = await request(url, {
     ...options,
     headers: { Accept: "application/json", "Accept-Encoding": "gzip", ...options.headers },
   });
+  const { status, headers } = answer;
+  if (status === 304) {
+    answer.discard();
+    return { modified: false, headers };
+  }
   const bytes = decompress(answer, await collect(answer, options), options.maxBytes);
-  return parse(answer, bytes);
+  return { modified: true, headers, value: parse(answer, bytes) };
+}
+
+/** The document of {@link askForJson}, where no condition was set. @throws {HttpError} @throws the signal's reason. */
+export async function requestJson(url: string, options: JsonOptions): Promise<unknown> {
+  const answer = await askForJson(url, options);
+  return answer.modified ? answer.value : undefined;
 }
 
 async function collect(answer: Answer, { maxBytes, deadline = DOCUMENT_LIMIT_MS }: JsonOptions): Promise<Uint8Array> {

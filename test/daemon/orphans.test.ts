@@ -140,6 +140,22 @@ describe("a daemon that outlived its nymvisor", () => {
     expect(instance.said()).toEqual(["daemon.orphan-found", "daemon.killed"]);
   });
 
+  test("is interrupted once, though the nymvisor that stops it is killed as well", async () => {
+    const { pid } = await startDaemon({ stubborn: true });
+    record("running", pid);
+    const nymvisor = startProgram(
+      `import { stopOrphans } from "#/daemon/daemon.ts";
+       await stopOrphans(JSON.parse(process.argv[1]), ${60n * SECOND}n, () => {});`,
+      { args: [JSON.stringify(instance.layout)] },
+    );
+    await waitFor("the first SIGINT", () => interrupts() === 1);
+    nymvisor.kill("SIGKILL");
+    await nymvisor.exited;
+    await stop(BRIEF);
+    expect(isAlive(pid)).toBe(false);
+    expect(interrupts()).toBe(1);
+  });
+
   test("and does not stop is killed after the grace period, with its children", async () => {
     const { pid } = await startDaemon({ stubborn: true, before: "sleep 600 &" });
     record("running", pid);

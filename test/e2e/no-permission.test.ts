@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
 import { expectFailure, expectSuccess } from "./support/expect.ts";
 import { Instance, nextBinary } from "./support/instance.ts";
-import { nymvisor, type Surroundings } from "./support/nymvisor.ts";
+import { nymvisor, type Surroundings, startNymvisor } from "./support/nymvisor.ts";
 import { asSomebody, canBeForbidden, giveAway } from "./support/other-user.ts";
 import { stateOf } from "./support/tree.ts";
 
@@ -84,13 +84,12 @@ describe.skipIf(!canBeForbidden)("without permission the path is named, and noth
     for (const words of [["config"], ["run"]]) await forbid(home, instances, 0o000, words, somebody);
   });
 
-  test("add-upgrade, init and run, for a plan that may not be read", async () => {
+  test("add-upgrade and init, for a plan that may not be read", async () => {
     using home = temporaryHome();
     const { somebody, instance, first, second } = await takeInAsSomebody(home);
     for (const words of [
       ["add-upgrade", "--upgrade-name", "x", second],
       ["init", "--daemon-home", instance.daemonHome, first],
-      ["run"],
     ]) {
       const before = readFileSync(instance.planPath);
       chmodSync(instance.planPath, 0o000);
@@ -110,15 +109,6 @@ describe.skipIf(!canBeForbidden)("without permission the path is named, and noth
     expectFailure(ended, 1, upgrades, "EACCES");
     expect(stateOf(home)).toEqual(before);
     chmodSync(upgrades, 0o755);
-  });
-
-  test("run, for a home where it may not lock", async () => {
-    using home = temporaryHome();
-    const { somebody, instance } = await takeInAsSomebody(home);
-    const folder = dirname(instance.recordPath);
-    chmodSync(folder, 0o555);
-    expectFailure(await nymvisor(home, ["run"], somebody), 1, folder, "EACCES");
-    chmodSync(folder, 0o755);
   });
 
   test("any command, for a file of -c that may not be read", async () => {
@@ -149,5 +139,35 @@ describe.skipIf(process.getuid?.() !== 0 || !canBeForbidden)("what root makes in
       expect([path, statSync(path).uid]).toEqual([path, uid]);
     }
     expectSuccess(await nymvisor(home, ["add-upgrade", "--force", "--upgrade-name", "x", second], somebody));
+  });
+});
+
+describe.skipIf(!canBeForbidden)("a run without permission names the path, and starts the node all the same:", () => {
+  async function runsAnyway(home: TemporaryHome, path: string, somebody: Surroundings) {
+    const usual = statSync(path).mode & 0o7777;
+    chmodSync(path, statSync(path).isDirectory() ? 0o555 : 0);
+    const variables = { NYMVISOR_UPSTREAM_BASE_UPGRADE_URL: "http://127.0.0.1:9/" };
+    await using run = await startNymvisor(home, ["run", "run"], { ...somebody, variables });
+    // What the sample is made of may lie where only root can go: that it was started is all that can be asked.
+    await run.waitForLog(/genesis 1\.0\.0 started/);
+    run.signal("SIGTERM");
+    await run.exited;
+    chmodSync(path, usual);
+    expect(run.stderr).toContain(path);
+    expect(run.stderr).toContain("EACCES");
+  }
+
+  test("where the documents of its home may not be written", async () => {
+    using home = temporaryHome();
+    const { somebody, instance } = await takeInAsSomebody(home);
+    await runsAnyway(home, dirname(instance.recordPath), somebody);
+  });
+
+  test("where the plan may not be read", async () => {
+    using home = temporaryHome();
+    const { somebody, instance } = await takeInAsSomebody(home);
+    const before = readFileSync(instance.planPath);
+    await runsAnyway(home, instance.planPath, somebody);
+    expect(readFileSync(instance.planPath)).toEqual(before);
   });
 });

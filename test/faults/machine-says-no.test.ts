@@ -70,6 +70,12 @@ class Trouble implements Disposable {
     this.running = await this.world.start(["run", "run"], { fault, variables });
   }
 
+  /** A node that runs. */
+  async start(): Promise<number> {
+    await this.run({});
+    return this.daemon("1.0.0");
+  }
+
   /** A node that runs and has asked for releases; what begins then finds nothing else going on. */
   async settle(variables: Readonly<Record<string, string>> = {}): Promise<number> {
     await this.run(variables);
@@ -218,6 +224,34 @@ describe("while the disk says no, the node is started again", () => {
     },
     BUT_EMFILE,
   );
+});
+
+describe("a node whose disk says no when its nymvisor starts", () => {
+  forEachCode(
+    "is started, and upgraded when the disk takes something again",
+    "",
+    async (trouble) => {
+      trouble.begin();
+      trouble.world.announce("1.1.0");
+      const pid = await trouble.start();
+      await trouble.saidOnce(/could not be put in order/, /started without the lock|the note about the daemon/);
+      trouble.expectDaemon(pid);
+      trouble.end();
+      await trouble.running.waitForLog(/documents are in order again/, 40_000);
+      trouble.running.kill("SIGHUP");
+      await trouble.upgraded();
+    },
+    BUT_EMFILE,
+  );
+
+  test("keeps a second nymvisor away all the same", async () => {
+    using trouble = new Trouble("EROFS", "");
+    trouble.begin();
+    await trouble.start();
+    const second = await trouble.world.start(["run", "run"]);
+    expect(await second.ended()).toMatchObject({ status: 1, stderr: expect.stringContaining("already runs") });
+    expect(await trouble.running.stop()).toMatchObject({ status: 0 });
+  });
 });
 
 test("a nymvisor that cannot open any file any more ends, so that its service manager starts another", async () => {

@@ -3,6 +3,7 @@ import type { FileSource } from "../../src/model/config-source.ts";
 import { describeOrigin, resolveConfiguration, type Sources } from "../../src/model/configuration.ts";
 import { NymvisorError, UsageError } from "../../src/model/errors.ts";
 import { settings } from "../../src/model/settings.ts";
+import { parseWindow } from "../../src/model/window.ts";
 
 const SECOND = 1_000_000_000n;
 
@@ -52,6 +53,14 @@ test("a new instance gets the defaults, and names from its binary", () => {
       backup_data_directory: null,
       unsafe_skip_backup: false,
     },
+    upstream: { source: "auto", stale_after: 86_400n * SECOND },
+    github: {
+      api_url: "https://api.github.com",
+      repository: "nymtech/nym",
+      tag_prefix: "nym-binaries-v",
+      token_file: null,
+    },
+    policy: { minimum_release_age: null, spread: null, window: [], prereleases: false, hold: { held: false } },
   });
 });
 
@@ -97,6 +106,11 @@ const OTHER: Readonly<Record<string, readonly [string, unknown]>> = {
   DIR: ["/other", "/other"],
   DURATION: ["7s", 7n * SECOND],
   N: ["7", 7],
+  TEXT: ["other-v", "other-v"],
+  "OWNER/NAME": ["other/other", "other/other"],
+  "auto|nym|github": ["github", "github"],
+  "true|false|DATETIME": ["true", { held: true, until: null }],
+  "[DAYS ]HH:MM-HH:MM[ ZONE],…": ["22:00-04:00", [parseWindow("22:00-04:00")]],
 };
 
 test.each(settings.map((setting) => [setting.env, setting] as const))(
@@ -114,7 +128,7 @@ test.each(settings.map((setting) => [setting.env, setting] as const))(
     if (setting.flag !== undefined) {
       expect(valueIn(resolve({ file: file(whole), flags: new Map([[setting.flag, text]]) }))).toEqual(value);
     }
-    const inFile = typeof value === "bigint" ? text : value;
+    const inFile = setting.kind.fromText(text, "/");
     const tables = { ...whole, [setting.table]: { ...whole[setting.table as "daemon"], [setting.key]: inFile } };
     expect(valueIn(resolve({ file: file(tables) }))).toEqual(value);
   },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { isDecided, type LeftBehind, recoveryAction } from "../../src/policy/recovery.ts";
+import { hasMovedHome, isDecided, type LeftBehind, recoveryAction } from "../../src/policy/recovery.ts";
 
 const journal = (state: LeftBehind["state"], kind: LeftBehind["kind"]): LeftBehind => ({
   state,
@@ -30,4 +30,26 @@ describe("a journal that was left behind", () => {
     expect(recoveryAction(journal(state, kind), current)).toBe(action);
     expect(isDecided(journal(state, kind), current)).toBe(action === "finish");
   });
+});
+
+describe("the home of a journal that was left behind", () => {
+  test.each([
+    ["backing-up", "upgrade", "1.1.0", true, false],
+    ["switching", "upgrade", "1.1.0", false, true],
+    ["switching", "upgrade", "1.2.0", true, true],
+    ["switching", "upgrade", "1.2.0", false, false],
+    ["switching", "upgrade", "genesis", true, false],
+    ["switching", "forward", "1.1.0", true, false],
+    ["switching", "forward", "1.2.0", true, false],
+    ["recording", "upgrade", "1.1.0", false, true],
+    ["recording", "upgrade", "1.2.0", false, true],
+    ["recording", "upgrade", "genesis", true, false],
+    ["recording", "forward", "1.1.0", false, true],
+    ["recording", "forward", "1.2.0", false, true],
+  ] as const)(
+    "in %s of %s, with current at %s, performed %p, is on the new build: %p",
+    (state, kind, current, performed, moved) => {
+      expect(hasMovedHome({ ...journal(state, kind), from: "genesis" }, current, performed)).toBe(moved);
+    },
+  );
 });

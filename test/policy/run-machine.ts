@@ -22,6 +22,7 @@ const SETTINGS: RunSettings = {
   failureRestartDelay: 10n * SECOND,
   maxStartupFailures: 3,
   startupPeriod: 120n * SECOND,
+  windows: [],
 };
 
 /** An entry of the plan, due in so long. */
@@ -29,12 +30,28 @@ export function entry(
   name: string,
   { dueIn = 0n, ...others }: Partial<QueuedUpgrade> & { dueIn?: Duration } = {},
 ): QueuedUpgrade {
-  return { name, version: name, due: NOON + dueIn, fingerprint: `${name} as announced`, objection: null, ...others };
+  return {
+    name,
+    version: name,
+    due: NOON + dueIn,
+    fingerprint: `${name} as announced`,
+    objection: null,
+    askFrom: 0n,
+    anyTime: false,
+    despiteHold: false,
+    ...others,
+  };
 }
 
 /** A plan with these entries, in order of due time. */
 export function plan(...queue: QueuedUpgrade[]): PlanView {
-  return { current: "genesis", behind: false, queue: queue.toSorted((a, b) => Number(a.due - b.due)) };
+  return {
+    current: "genesis",
+    behind: false,
+    currentOrdered: false,
+    holds: [],
+    queue: queue.toSorted((a, b) => Number(a.due - b.due)),
+  };
 }
 
 export const DONE: Extract<UpgradeResult, { outcome: "done" }> = {
@@ -54,8 +71,8 @@ export const GIVEN_UP: Extract<UpgradeResult, { outcome: "given-up" }> = {
 /** What is to be done, for comparison. */
 export const START = { type: "start-daemon" } as const;
 export const stageOf = (name: string) => ({ type: "stage", name, fingerprint: `${name} as announced` }) as const;
-export const performOf = (name: string, fingerprint = `${name} as announced`) =>
-  ({ type: "perform", target: { kind: "upgrade", name, fingerprint } }) as const;
+export const performOf = (name: string, { fingerprint = `${name} as announced`, from = "genesis" } = {}) =>
+  ({ type: "perform", target: { kind: "upgrade", name, fingerprint, from } }) as const;
 export const cancelOf = (name: string) => ({ type: "cancel-staging", name }) as const;
 
 /** Drives the reducer, with clocks that move only when they are told to. */

@@ -32,7 +32,7 @@ describe("several upgrades", () => {
     machine.staged("1.2.0");
     expect(deeds(machine.pass(HOUR))).toEqual([performOf("1.1.0")]);
     expect(deeds(machine.upgradeEnds())).toEqual([START]);
-    expect(deeds(machine.take({ type: "started" }))).toEqual([performOf("1.2.0")]);
+    expect(deeds(machine.take({ type: "started" }))).toEqual([performOf("1.2.0", { from: "1.1.0" })]);
     expect(deeds(machine.upgradeEnds())).toEqual([START]);
     machine.take({ type: "started" });
     expect(deeds(machine.pass(HOUR))).toEqual([]);
@@ -141,7 +141,7 @@ describe("an upgrade that is changed in the plan", () => {
     ]);
     expect(deeds(machine.staged("1.1.0"))).toEqual([]);
     expect(deeds(machine.take({ type: "staged", name: "1.1.0", fingerprint: "another checksum" }))).toEqual([
-      performOf("1.1.0", "another checksum"),
+      performOf("1.1.0", { fingerprint: "another checksum" }),
     ]);
   });
 

@@ -117,7 +117,7 @@ describe("a home that is behind current", () => {
     expect(deeds(machine.pass(9n * SECOND))).toEqual([]);
     expect(deeds(machine.pass(SECOND))).toEqual([FORWARD]);
     machine.upgradeEnds();
-    expect(deeds(machine.take({ type: "started" }))).toEqual([performOf("1.2.0")]);
+    expect(deeds(machine.take({ type: "started" }))).toEqual([performOf("1.2.0", { from: "1.1.0" })]);
   });
 
   test("runs its older build when it could not be brought forward", () => {
@@ -153,7 +153,16 @@ describe("a switch whose documents could not be written", () => {
   test("is written down later, and the next upgrade follows", () => {
     const machine = unrecorded();
     expect(deeds(machine.pass(SECOND))).toEqual([{ type: "record" }]);
-    expect(deeds(machine.take({ type: "recorded" }))).toEqual([performOf("1.2.0")]);
+    expect(deeds(machine.take({ type: "recorded" }))).toEqual([performOf("1.2.0", { from: "1.1.0" })]);
+  });
+
+  test("is found where an attempt has failed and its journal could not be looked at", () => {
+    const machine = RunMachine.running({ plan: plan(entry("1.1.0")) });
+    machine.staged("1.1.0");
+    const failed = { outcome: "failed", reason: "no space", stopped: true, unrecorded: "the journal cannot be read" };
+    expect(deeds(machine.upgradeEnds({ ...failed, outcome: "failed" }))).toEqual([START]);
+    machine.take({ type: "started" });
+    expect(deeds(machine.pass(SECOND))).toEqual([{ type: "record" }]);
   });
 
   test("is tried again with a growing delay, and warned of once", () => {

@@ -36,7 +36,7 @@ class SimulatedMachine {
   readonly staged = new Set<string>();
   upgrade: { target: Target; stoppedDaemon: boolean; givenUp: boolean } | undefined;
   recording = false;
-  plan: PlanView = { current: "genesis", behind: false, queue: [] };
+  plan: PlanView = { current: "genesis", behind: false, currentOrdered: false, queue: [], holds: [] };
   readonly performed: string[] = [];
 
   constructor(settings: RunSettings, behind: boolean) {
@@ -245,7 +245,7 @@ class SimulatedMachine {
     }
     this.performed.push(target.name);
     const queue = this.plan.queue.filter(({ name }) => name !== target.name);
-    this.plan = { current: target.name, behind: false, queue };
+    this.plan = { ...this.plan, current: target.name, behind: false, queue };
     this.endUpgrade({ ...DONE, unrecorded });
   }
 
@@ -297,14 +297,16 @@ function randomPlan(how: number): PlanView {
     if (digit < 2) return [];
     const due = NOON + BigInt(digit * digit - 12) * 10n * MINUTE;
     const objection = digit === 6 ? "its version is lower" : null;
-    const entry = { name, version: name, due, fingerprint: `${digit % 2}`, objection };
+    const young = { askFrom: digit === 4 ? due : 0n, anyTime: false, despiteHold: false };
+    const entry = { name, version: name, due, fingerprint: `${digit % 2}`, objection, ...young };
     return digit === 5 ? [entry, { ...entry, fingerprint: "twin", objection: "another entry of that name" }] : [entry];
   });
   const inOrder = queue.toSorted((a, b) => Number(a.due - b.due));
-  return { current: "genesis", behind: how % 13 === 0, queue: inOrder };
+  return { current: "genesis", behind: how % 13 === 0, currentOrdered: false, queue: inOrder, holds: [] };
 }
 
 const settings: fc.Arbitrary<RunSettings> = fc.record({
+  windows: fc.constant([]),
   restartAfterUpgrade: fc.boolean(),
   restartOnFailure: fc.boolean(),
   failureRestartDelay: fc.constantFrom(0n, 10n * SECOND),

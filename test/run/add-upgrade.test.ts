@@ -100,15 +100,17 @@ describe("an upgrade that a person adds", () => {
   test.each(["constructor", "__proto__", 'it\'s "a" & b', "ünï"])("may be called %s", async (name) => {
     await add({ name });
     expect(queue()).toEqual([name]);
-    expect(readPlanView(layout, sampleBuildInfo({ version: "1.0.0" })).view.queue).toMatchObject([
-      { name, objection: null },
-    ]);
+    expect(
+      readPlanView(layout, sampleBuildInfo({ version: "1.0.0" }), { hold: { held: false } }).view.queue,
+    ).toMatchObject([{ name, objection: null }]);
   });
 
   test("may be of a lower version, for the person has asked for it", async () => {
     const daemonBinary = writeSampleDaemon(home.at("downloads/older"), { version: "0.9.0" });
     await add({ name: "back", daemonBinary });
-    expect(readPlanView(layout, sampleBuildInfo({ version: "1.0.0" })).view.queue).toMatchObject([{ objection: null }]);
+    expect(
+      readPlanView(layout, sampleBuildInfo({ version: "1.0.0" }), { hold: { held: false } }).view.queue,
+    ).toMatchObject([{ objection: null }]);
   });
 
   test("is not lost to others that are added at the same moment", async () => {

@@ -21,7 +21,10 @@ beforeEach(() => {
 });
 afterEach(() => home[Symbol.dispose]());
 
-const read = (runs = "1.0.0") => readPlanView(layout, sampleBuildInfo({ version: runs }));
+/** Of an entry that a person brought, about which nobody has said anything since. */
+const USUAL = { askFrom: 0n, anyTime: true, despiteHold: false };
+
+const read = (runs = "1.0.0") => readPlanView(layout, sampleBuildInfo({ version: runs }), { hold: { held: false } });
 const platforms = { any: platform("bytes") };
 
 describe("the plan as it is read", () => {
@@ -34,9 +37,18 @@ describe("the plan as it is read", () => {
     expect(read().view).toEqual({
       current: "genesis",
       behind: false,
+      currentOrdered: false,
+      holds: [],
       queue: [
-        { name: "1.2.0", version: "1.2.0", due: NOON, fingerprint: fingerprintOf(early), objection: null },
-        { name: "1.1.0", version: "1.1.0", due: NOON + 1n, fingerprint: fingerprintOf(late), objection: null },
+        { name: "1.2.0", version: "1.2.0", due: NOON, fingerprint: fingerprintOf(early), objection: null, ...USUAL },
+        {
+          name: "1.1.0",
+          version: "1.1.0",
+          due: NOON + 1n,
+          fingerprint: fingerprintOf(late),
+          objection: null,
+          ...USUAL,
+        },
       ],
     });
   });

@@ -48,12 +48,13 @@ function supervise(
   return new Supervisor(
     {
       layout,
-      configuration: configurationWith({ DAEMON_HOME: layout.home, ...variables }),
+      configuration: configurationWith({ NYMVISOR_UPSTREAM_SOURCE: "nym", DAEMON_HOME: layout.home, ...variables }),
       environment: processes.environment,
       platform: "linux-x86_64",
       clock,
       emit,
       services: { ...services, askSources: async () => null, ...others },
+      githubToken: null,
     },
     ["run"],
   );

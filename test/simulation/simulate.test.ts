@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { resolve } from "node:path";
+import { INVARIANTS } from "../../simulation/invariants.ts";
 import { mutations } from "../../simulation/mutations.ts";
 
 /*
@@ -71,6 +72,13 @@ describe("a break of what nymvisor promises", () => {
         !mutations.find((one) => one.name === name)?.breaks.some((broken) => broken === invariant),
     );
     expect(missed).toEqual([]);
+    const unnoticed = Object.keys(INVARIANTS).filter((name) => !noticed.some(({ invariant }) => invariant === name));
+    expect(unnoticed).toEqual([]);
+  });
+
+  test("concerns each of the ten things that must stay true", () => {
+    const promises = Object.values(INVARIANTS).map(({ promise }) => promise);
+    for (let number = 1; number <= 10; number += 1) expect(promises).toContain(number);
   });
 
   test("is told with its seed, its invariant and a shorter history, and ends with 1", async () => {

@@ -51,9 +51,14 @@ export interface Exchange {
 export interface ReleaseServerOptions {
   /** Serves https with this certificate. */
   certificate?: Certificate;
+  /** Answers what is served nowhere; default: 404. */
+  otherwise?: Responder;
 }
 
-export async function startReleaseServer({ certificate }: ReleaseServerOptions = {}): Promise<ReleaseServer> {
+export async function startReleaseServer({
+  certificate,
+  otherwise = answerWith(404, "nothing is served here\n"),
+}: ReleaseServerOptions = {}): Promise<ReleaseServer> {
   const responders = new Map<string, Responder>();
   const requests: ReceivedRequest[] = [];
   const arrivals = new Map<string, Arrivals>();
@@ -62,7 +67,7 @@ export async function startReleaseServer({ certificate }: ReleaseServerOptions =
     const request = new CountedRequest(head, connection.closed);
     requests.push(request);
     arrivalsOf(arrivals, request.path).add(request);
-    const respond = responders.get(request.path) ?? answerWith(404, "nothing is served here\n");
+    const respond = responders.get(request.path) ?? otherwise;
     void conduct(respond, request, connection);
   }, certificate);
 

@@ -22,5 +22,6 @@ function defaultOf(setting: Pick<Setting, "default">, help: string): string {
   const told = /\(default: (.*)\)$/.exec(help)?.[1];
   if (told !== undefined) return told.replaceAll("<", "\\<");
   if (setting.default === undefined) return "required";
+  if (Array.isArray(setting.default) && setting.default.length === 0) return "none";
   return setting.default === "" ? "none" : `\`${setting.default}\``;
 }

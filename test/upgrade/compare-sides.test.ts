@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import type { NymvisorEvent } from "../../src/model/events.ts";
 import { buildLayout, type Layout } from "../../src/model/paths.ts";
+import { tryLock } from "../../src/system/lock.ts";
 import { switchCurrent } from "../../src/upgrade/current.ts";
 import { readUpgradeInfo, requirePlan, writePlan, writeUpgradeInfo } from "../../src/upgrade/shared-documents.ts";
 import { compareSides, disagreement } from "../../src/upgrade/take-stock.ts";
@@ -103,6 +104,18 @@ describe("information about current that is", () => {
     expect(compare("genesis", "1.0.0").agreement).toEqual({ state: "agreed" });
     expect(readFileSync(`${build.info}.corrupt-2026-11-21-120000000`, "utf8")).toBe(text);
     expect(events.map(({ type }) => type)).toEqual(["document.set-aside", "document.rebuilt"]);
+  });
+
+  test("missing is left to the next start while another process holds the lock", () => {
+    const build = buildLayout(layout, "genesis");
+    unlinkSync(build.info);
+    const { lock } = tryLock(layout.upgradeLock, "this test");
+    expect(compare("genesis", "1.0.0").agreement).toEqual({ state: "agreed" });
+    expect(readUpgradeInfo(build)).toEqual({ state: "missing" });
+    lock?.release();
+    compare("genesis", "1.0.0");
+    expect(readUpgradeInfo(build)).toMatchObject({ state: "found" });
+    expect(tryLock(layout.upgradeLock, "this test").lock).not.toBeNull();
   });
 
   test("that of another version is not made again, but an error", () => {

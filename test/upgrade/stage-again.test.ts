@@ -37,6 +37,7 @@ function releaseOf(commit: string, signal = new AbortController().signal): Stage
     allowHttp: false,
     environment: home.env,
     now: NOON,
+    askFrom: 0n,
     signal,
     download: async () => {
       downloads += 1;

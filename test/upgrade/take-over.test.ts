@@ -41,8 +41,8 @@ describeGolden("an instance that the Rust program left", () => {
     expect(lstatSync(layout.rustVersionRecord).isSymbolicLink()).toBe(true);
     expect(JSON.parse(readFileSync(layout.rustVersionRecord, "utf8"))).toEqual(record);
     expect(readHistory(layout).state).toBe(tree === "after-upgrade" ? "found" : "missing");
-    const { view } = readPlanView(layout, buildInfo);
-    expect(view).toEqual({ current, behind: false, queue: [] });
+    const { view } = readPlanView(layout, buildInfo, { hold: { held: false } });
+    expect(view).toEqual({ current, behind: false, currentOrdered: false, queue: [], holds: [] });
 
     await noteBuild(build, requirePlan(layout).current, buildInfo, "linux-x86_64");
     expect(readStaged(build)).toMatchObject({ origin: "local", buildInfo });

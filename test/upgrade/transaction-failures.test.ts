@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { UpgradeInfo } from "../../src/model/documents.ts";
 import { NymvisorError } from "../../src/model/errors.ts";
 import { buildLayout } from "../../src/model/paths.ts";
@@ -109,5 +109,19 @@ describe("an upgrade that fails once the node is stopped leaves the old build, a
     });
     expect(result).toMatchObject({ outcome: "given-up", reason: "asked to stop" });
     held[0]?.release();
+  });
+});
+
+test("an attempt whose journal can neither be read nor removed says so: only that tells how it has ended", async () => {
+  const info = setUpStaged(at.layout);
+  const inTheWay = (): Promise<never> => {
+    rmSync(at.layout.journal);
+    mkdirSync(at.layout.journal);
+    return Promise.reject(new Error("no space"));
+  };
+  expect(await perform(at.context({ backUp: inTheWay }), targetOf(info))).toMatchObject({
+    outcome: "failed",
+    stopped: true,
+    unrecorded: expect.stringContaining("journal.json"),
   });
 });

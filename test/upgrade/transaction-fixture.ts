@@ -46,6 +46,7 @@ export class TransactionFixture implements Disposable {
         this.steps.push(`stop for ${why}, ${this.situation()}`);
         return true;
       },
+      settle: async () => {},
       ...others,
     };
   }
@@ -76,6 +77,6 @@ export class TransactionFixture implements Disposable {
   }
 }
 
-export function targetOf(info: UpgradeInfo): Target {
-  return { kind: "upgrade", name: info.name, fingerprint: fingerprintOf(info) };
+export function targetOf(info: UpgradeInfo, from = "genesis"): Target {
+  return { kind: "upgrade", name: info.name, fingerprint: fingerprintOf(info), from };
 }

@@ -1,11 +1,23 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import type { UpgradeInfo } from "../../src/model/documents.ts";
+import { NymvisorError } from "../../src/model/errors.ts";
 import { buildLayout } from "../../src/model/paths.ts";
 import type { Target } from "../../src/policy/run-state.ts";
 import { switchCurrent } from "../../src/upgrade/current.ts";
 import { type Journal, readJournal } from "../../src/upgrade/journal.ts";
 import { readVersionRecord, requirePlan, writePlan } from "../../src/upgrade/shared-documents.ts";
+import { takeStock } from "../../src/upgrade/take-stock.ts";
 import { perform, record, type TransactionContext } from "../../src/upgrade/transaction.ts";
 import { placeBinary, placeBuild, STANDING_CLOCK, setUpStaged } from "../support/builds.ts";
 import { NOON, upgradeInfo } from "../support/upgrades.ts";
@@ -85,6 +97,20 @@ describe("an upgrade whose documents cannot be written after the switch", () => 
     expect(readVersionRecord(layout)).toMatchObject({ value: { name: "1.1.0", upgradeTime: NOON } });
   });
 
+  test("(the history) stays in the plan until it is in the history: another node may move on meanwhile", async () => {
+    const { layout } = at;
+    const info = setUpStaged(layout);
+    const obstruct = () => symlinkSync(at.home.at("nowhere/history.json"), layout.history);
+    expect(await performWith(info, obstruct)).toMatchObject({ outcome: "done", unrecorded: expect.any(String) });
+    expect(requirePlan(layout)).toMatchObject({ current: { name: "genesis" }, queuedUp: [info] });
+    expect(() => takeStock(at.context())).toThrow(NymvisorError);
+    expect(requirePlan(layout).queuedUp).toEqual([info]);
+    unlinkSync(layout.history);
+    takeStock(at.context());
+    expect(at.history()).toEqual([{ performedAt: NOON, info }] as never);
+    expect(requirePlan(layout)).toEqual({ current: info, queuedUp: [] });
+  });
+
   test("(the history, which cannot be used) goes on with a new one, and keeps the old one", async () => {
     const { layout } = at;
     const info = setUpStaged(layout);
@@ -143,6 +169,16 @@ describe("bringing a home after current, which another node has moved,", () => {
     expect(at.situation()).toBe("journal missing, current upgrades/1.1.0");
     expect(at.instance.events).toContainEqual({ type: "node.brought-forward", from: "genesis", to: "1.1.0" });
     expect(info.name).toBe("1.1.0");
+  });
+
+  test("is left alone where it is on current already: it only seemed to be behind", async () => {
+    const { layout } = at;
+    behind();
+    expect(await perform(at.context(), FORWARD)).toMatchObject({ outcome: "done" });
+    at.steps.length = 0;
+    expect(await perform(at.context(), FORWARD)).toMatchObject({ outcome: "given-up", stopped: false });
+    expect(at.steps).toEqual([]);
+    expect(readdirSync(`${layout.backups}/1.1.0`)).toHaveLength(1);
   });
 
   test("leaves the record as it was when the backup fails", async () => {

@@ -51,7 +51,7 @@ test.each([
   // The base is not asked where an absolute URL is set, so its scheme allows nothing.
   [{ ...withAbsolute("https://host/"), nymvisor: withBase("http://host/").nymvisor }, false],
 ])("http is allowed only by a source that is http itself (%#)", (configuration, allowed) => {
-  expect(allowsHttp(configuration)).toBe(allowed);
+  expect(allowsHttp(configuration, "nym")).toBe(allowed);
 });
 
 describe("asking for an announcement", () => {

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { instantSchema } from "./documents.ts";
+
+/**
+ * `operator.json`, beside the plan: what people have said about upgrades by command. All instances that share the plan go
+ * by it. What is set in a configuration is not in it.
+ */
+export const operatorSchema = z.looseObject({
+  /** Releases that are passed over, whatever becomes of them. */
+  skipped: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        since: instantSchema,
+        /** By `nymvisor skip`, or by being taken out of the plan. */
+        by: z.enum(["command", "plan"]),
+      }),
+    )
+    .default([]),
+  /** The one release, by name or version, that may be moved to; null: every one. */
+  pin: z.looseObject({ release: z.string(), since: instantSchema }).nullable().default(null),
+  /** Nothing is performed; `until` null: until `nymvisor resume`. */
+  hold: z.looseObject({ since: instantSchema, until: instantSchema.nullable() }).nullable().default(null),
+  /** Entries of the plan whose time a person has named by command: neither age, window, skip nor pin counts for them. */
+  orders: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        since: instantSchema,
+        /** Performed during a hold as well: `add-upgrade --now`. */
+        despiteHold: z.boolean(),
+      }),
+    )
+    .default([]),
+});
+
+export type Operator = z.infer<typeof operatorSchema>;
+
+/** Nobody has said anything. */
+export const NO_WISHES: Operator = operatorSchema.parse({});

@@ -1,0 +1,204 @@
+import { readFileSync } from "node:fs";
+import type { Duration } from "../model/duration.ts";
+import { NymvisorError, reasonOf } from "../model/errors.ts";
+import { formatInstant, formatStamp, type Instant } from "../model/instant.ts";
+import { type ReleaseList, releaseListSchema } from "../model/release-list.ts";
+import type { Configuration } from "../model/settings.ts";
+import type { ReleaseDecision } from "../policy/decide-releases.ts";
+import { readDocument, writeDocument } from "../system/documents.ts";
+import { explanation, setAside } from "../system/durable.ts";
+import { tryLock, withLock } from "../system/lock.ts";
+import { requirePlan } from "../upgrade/shared-documents.ts";
+import { noteAnswer, sourceRecords } from "../upgrade/source-records.ts";
+import type { askGithub } from "../upstream/github/ask.ts";
+import type { confirmGithub } from "../upstream/github/confirm.ts";
+import type { PolledSource } from "./poller.ts";
+import { type FollowerContext, ReleaseFollower } from "./release-follower.ts";
+
+export interface GithubContext extends FollowerContext {
+  configuration: Configuration;
+  /** Of the environment; null: it names none. */
+  token: string | null;
+  askGithub: typeof askGithub;
+  confirmGithub: typeof confirmGithub;
+}
+
+/** A person who asks again and again is answered from what was said this long ago. */
+const URGENT_RATE: Duration = 60_000_000_000n;
+
+/** How old an answer may be just before an upgrade that follows from it. */
+const CONFIRM_AFTER: Duration = 60_000_000_000n;
+
+/** How long the upgrade waits for that, in milliseconds. */
+const CONFIRM_LIMIT_MS = 15_000;
+
+/**
+ * The releases on GitHub as a source to poll. The list is kept across restarts and shared by the nodes that share a plan,
+ * so that GitHub is asked once in a polling rate, however often nymvisor is started.
+ */
+export class GithubSource implements PolledSource {
+  readonly name = "github";
+  private readonly follower: ReleaseFollower;
+  private list: ReleaseList | null | undefined;
+  private decision: ReleaseDecision | undefined;
+  private tokenRefused = false;
+  private readonly said = new Set<string>();
+
+  constructor(private readonly context: GithubContext) {
+    this.follower = new ReleaseFollower(context);
+  }
+
+  async ask(urgent: boolean): Promise<boolean> {
+    const rate = this.context.configuration.nymvisor.upstream_polling_rate;
+    const list = await this.refresh(urgent && rate > URGENT_RATE ? URGENT_RATE : rate);
+    this.decision = await this.follower.follow(list);
+    return this.decision.chosen !== null;
+  }
+
+  async review(): Promise<void> {
+    const list = this.kept();
+    if (list !== null && list.answeredAt !== null) this.decision = await this.follower.follow(list);
+  }
+
+  next(): Instant | null {
+    return this.decision?.next ?? null;
+  }
+
+  /** What would be done with each release now; nothing is changed. Null: there is no list yet. */
+  decide(): ReleaseDecision | null {
+    const list = this.kept();
+    if (list === null || list.answeredAt === null) return null;
+    return this.follower.decide(list, requirePlan(this.context.layout));
+  }
+
+  /** The list as it was answered last, or null. */
+  kept(): ReleaseList | null {
+    if (this.list === undefined) this.list = this.read();
+    return this.list;
+  }
+
+  /**
+   * The list, asked for anew if the last question lies further back than `rate`.
+   * @throws {NymvisorError} if there is no valid answer; what is known stays.
+   */
+  async refresh(rate: Duration): Promise<ReleaseList> {
+    const { layout, clock, signal, emit } = this.context;
+    // A neighbour may have asked since.
+    this.list = this.read();
+    const now = clock.wall();
+    if (this.list !== null && isFresh(this.list, rate, now)) return this.list;
+    const attempt = tryLock(layout.listingLock, "asking GitHub");
+    if (attempt.lock === null) {
+      if (this.list !== null && this.list.answeredAt !== null) return this.list;
+      throw new NymvisorError({ what: "another node is asking GitHub", why: `it holds ${layout.listingLock}` });
+    }
+    try {
+      const answer = await this.context.askGithub({ ...this.question(), kept: this.list, now });
+      this.tokenRefused ||= answer.tokenRefused;
+      this.keep(answer.list);
+      for (const reason of answer.warnings) this.sayOnce(reason);
+      if (answer.outcome === "failed") throw answer.failure;
+      if (answer.outcome === "waiting" && answer.list.answeredAt === null) {
+        throw new NymvisorError({
+          what: `GitHub is not asked before ${answer.list.waitUntil === null ? "later" : formatInstant(answer.list.waitUntil)}`,
+          why: "it was asked too often, by this node or others at its address",
+          next: "a token raises the limit: NYMVISOR_GITHUB_TOKEN, or github.token_file",
+        });
+      }
+      if (answer.outcome === "waiting" && answer.list.waitUntil !== null) {
+        this.sayOnce(`GitHub is not asked before ${formatInstant(answer.list.waitUntil)}: it was asked too often`);
+      }
+      if (answer.outcome !== "waiting") {
+        const note = () => noteAnswer(layout, this.name, now);
+        await withLock(layout.upgradeLock, "noting an answer", note, { signal }).catch((error: unknown) => {
+          if (signal.aborted) throw error;
+          emit({ type: "warning", about: layout.sources, reason: reasonOf(error) });
+        });
+      }
+      return answer.list;
+    } finally {
+      attempt.lock.release();
+    }
+  }
+
+  /**
+   * Just before an upgrade is performed: asks whether its release still is what it was, unless that was asked a moment
+   * ago. If it is not, the plan is brought up to that. No answer changes nothing.
+   */
+  async confirm(name: string, signal: AbortSignal): Promise<void> {
+    const { layout, clock } = this.context;
+    if (!sourceRecords(layout).queued.some((record) => record.name === name && record.source === this.name)) return;
+    const list = this.kept();
+    const now = clock.wall();
+    if (list === null || isFresh(list, CONFIRM_AFTER, now)) return;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_LIMIT_MS)]);
+    try {
+      const answer = await this.context.confirmGithub({ ...this.question(), signal: limit, kept: list, now, name });
+      this.tokenRefused ||= answer.tokenRefused;
+      this.keep(answer.list);
+      if (answer.outcome === "changed") this.decision = await this.follower.follow(answer.list);
+    } catch (error) {
+      if (signal.aborted || !limit.aborted) throw error;
+    }
+  }
+
+  /** What was announced as these bytes is not. */
+  refuse(sha256: string, reason: string): void {
+    this.follower.refuse(sha256, reason);
+  }
+
+  private question() {
+    const { configuration, layout, platform, environment, signal } = this.context;
+    const { api_url: apiUrl, repository, tag_prefix: tagPrefix } = configuration.github;
+    const architecture = platform.slice(platform.indexOf("-") + 1);
+    const token = this.tokenRefused ? null : this.token();
+    return { apiUrl, repository, tagPrefix, daemon: layout.daemon, architecture, token, environment, signal };
+  }
+
+  private token(): string | null {
+    const { configuration, token } = this.context;
+    if (token !== null) return token;
+    const path = configuration.github.token_file;
+    if (path === null) return null;
+    try {
+      const text = readFileSync(path, "utf8").trim();
+      if (text !== "") return text;
+      this.sayOnce(`the token file ${path} is empty, so GitHub is asked without a token`);
+    } catch (error) {
+      this.sayOnce(`the token file ${path} cannot be read, so GitHub is asked without a token: ${explanation(error)}`);
+    }
+    return null;
+  }
+
+  private read(): ReleaseList | null {
+    const { layout, clock, emit } = this.context;
+    const found = readDocument(releaseListSchema, layout.releaseList);
+    if (found.state === "found") return found.value;
+    if (found.state === "unusable") {
+      const kept = setAside(layout.releaseList, formatStamp(clock.wall()));
+      emit({ type: "document.set-aside", path: layout.releaseList, kept, reason: found.reason });
+    }
+    return null;
+  }
+
+  private keep(list: ReleaseList): void {
+    const { layout, emit } = this.context;
+    this.list = list;
+    try {
+      writeDocument(releaseListSchema, layout.releaseList, list);
+    } catch (error) {
+      emit({ type: "warning", about: layout.releaseList, reason: reasonOf(error) });
+    }
+  }
+
+  private sayOnce(reason: string): void {
+    if (this.said.has(reason)) return;
+    this.said.add(reason);
+    this.context.emit({ type: "source.warning", source: this.name, reason });
+  }
+}
+
+/** Whether it was asked for less than so long ago, and answered; a clock that was set back makes it old. */
+function isFresh(list: ReleaseList, rate: Duration, now: Instant): boolean {
+  return list.answeredAt !== null && list.askedAt <= now && now - list.askedAt < rate;
+}

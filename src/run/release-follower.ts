@@ -1,0 +1,247 @@
+import type { ChildEnvironment } from "../daemon/spawn.ts";
+import type { BuildInfo } from "../model/build-info.ts";
+import type { Plan, UpgradeInfo } from "../model/documents.ts";
+import { reasonOf } from "../model/errors.ts";
+import type { Emit } from "../model/events.ts";
+import type { Instant } from "../model/instant.ts";
+import { objectionToUpgradeName } from "../model/names.ts";
+import { buildLayout, type Layout } from "../model/paths.ts";
+import type { ReleaseList } from "../model/release-list.ts";
+import type { Release, RunningBuild } from "../model/releases.ts";
+import type { SourceRecords } from "../model/source-records.ts";
+import { chooseBinary } from "../policy/choose-binary.ts";
+import { decideReleases, type Known, type ReleaseDecision, type ReleasePolicy } from "../policy/decide-releases.ts";
+import { releasesOf } from "../policy/github-releases.ts";
+import { asBeingQueued, sameAnnouncement, withAskFrom } from "../policy/incoming.ts";
+import type { Clock } from "../system/clock.ts";
+import { disk } from "../system/disk.ts";
+import { makeFolderDurably } from "../system/durable.ts";
+import { withLock } from "../system/lock.ts";
+import { readHistory, requirePlan, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
+import { noteQueued, settleRecords, sourceRecords } from "../upgrade/source-records.ts";
+import { identify } from "../upgrade/stage.ts";
+import { readNote } from "../upgrade/staged.ts";
+import type { downloadBinary } from "../upstream/download.ts";
+
+/** What the decision about the releases of a list is made from besides the list. */
+export interface FollowerContext {
+  layout: Layout;
+  /** The instance; the times that it chose it may change. */
+  instance: string;
+  /** Of the list. */
+  source: string;
+  /** `linux-x86_64` */
+  platform: string;
+  clock: Clock;
+  emit: Emit;
+  signal: AbortSignal;
+  environment: ChildEnvironment;
+  allowHttp: boolean;
+  allowDownload: boolean;
+  enforceChecksum: boolean;
+  download: typeof downloadBinary;
+  /** The build information of what runs now. */
+  running(): BuildInfo;
+  /** What the operator wants now: settings, commands, and this instance's share of the spread. */
+  policy(): ReleasePolicy;
+}
+
+/** Keeps the plan in step with a list of releases: at most one entry of it is the list's. */
+export class ReleaseFollower {
+  /** Announced bytes that turned out to be something else, with the reason. */
+  private readonly refused = new Map<string, string>();
+  private readonly said = new Set<string>();
+
+  constructor(private readonly context: FollowerContext) {}
+
+  /** What was announced as these bytes is not: the release is passed over. */
+  refuse(sha256: string, reason: string): void {
+    this.refused.set(sha256, reason);
+  }
+
+  /** What would be done with each release now; nothing is changed. */
+  decide(list: ReleaseList, plan: Plan): ReleaseDecision {
+    return this.judge(list, plan).decision;
+  }
+
+  /**
+   * Decides, and changes the plan accordingly. A release whose version only its binary can tell is downloaded and asked
+   * first, if it is old enough. @throws {NymvisorError} if plan or records cannot be read or written.
+   */
+  async follow(list: ReleaseList): Promise<ReleaseDecision> {
+    const { layout, signal } = this.context;
+    const { decision, warnings } = this.judge(list, requirePlan(layout));
+    for (const warning of [...warnings, ...decision.warnings]) this.warnOnce(warning);
+    if (decision.identify !== null && this.context.allowDownload && (await this.identify(decision.identify))) {
+      return this.follow(list);
+    }
+    const purpose = "following the releases";
+    return withLock(layout.upgradeLock, purpose, () => this.apply(list), { signal });
+  }
+
+  private warnOnce(reason: string): void {
+    if (this.said.has(reason)) return;
+    this.said.add(reason);
+    this.context.emit({ type: "source.warning", source: this.context.source, reason });
+  }
+
+  private judge(list: ReleaseList, plan: Plan) {
+    const { layout, platform, clock } = this.context;
+    const architecture = platform.slice(platform.indexOf("-") + 1);
+    const { releases, warnings } = releasesOf(list, { daemon: layout.daemon, architecture });
+    const decision = decideReleases(releases, this.known(releases, plan), this.context.policy(), clock.wall());
+    return { decision, releases, warnings };
+  }
+
+  private known(releases: readonly Release[], plan: Plan): Known {
+    const { layout, platform } = this.context;
+    const history = readHistory(layout);
+    const performed = new Map<string, string | null>();
+    for (const { info } of history.state === "found" ? history.value.history : []) {
+      performed.set(info.name, announcedBytes(info, platform));
+    }
+    const builds = new Map<string, BuildInfo>();
+    const refused = new Map(this.refused);
+    for (const { name } of releases) {
+      if (objectionToUpgradeName(name) !== undefined) continue;
+      const build = buildLayout(layout, name);
+      if (!disk.existsSync(build.staged)) continue;
+      const note = readNote(build);
+      if (note?.origin !== "downloaded") continue;
+      if (note.refused !== null) refused.set(note.sha256, note.refused);
+      else if (note.buildInfo !== null) builds.set(note.sha256, note.buildInfo);
+    }
+    return { running: this.runningBuild(plan), performed, refused, builds };
+  }
+
+  private runningBuild({ current }: Plan): RunningBuild {
+    const note = readNote(buildLayout(this.context.layout, current.name));
+    return {
+      name: current.name,
+      sha256: note?.sha256 ?? null,
+      build: this.context.running(),
+      // Of what a person brought the date says when it was brought.
+      publishedAt: Object.keys(current.platforms).length === 0 ? null : current.publishDate,
+    };
+  }
+
+  /** @returns whether more is known of it now. */
+  private async identify(release: Release): Promise<boolean> {
+    const { layout, clock, emit, signal } = this.context;
+    const info = this.describe({ release, version: "unknown", due: 0n, askFrom: 0n }, null);
+    try {
+      await identify({ ...this.context, layout, info, now: clock.wall(), askFrom: 0n });
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const known = readNote(buildLayout(layout, release.name))?.refused != null;
+      const reason = reasonOf(error);
+      if (!this.said.has(`${release.name} ${reason}`)) {
+        emit({ type: "staging.failed", name: release.name, reason, retryIn: null });
+      }
+      this.said.add(`${release.name} ${reason}`);
+      return known;
+    }
+  }
+
+  /** Under the lock. */
+  private apply(list: ReleaseList): ReleaseDecision {
+    const { layout, clock, emit, source } = this.context;
+    const before = requirePlan(layout);
+    for (const name of settleRecords(layout, before, clock.wall())) emit({ type: "release.skipped", name });
+    // A removal that was just noted counts already.
+    const { decision } = this.judge(list, before);
+    const { chosen } = decision;
+    for (const record of sourceRecords(layout).queued) {
+      if (record.source !== source || record.name === chosen?.release.name) continue;
+      const verdict = decision.verdicts.find(({ name }) => name === record.name);
+      // A person who has moved it wants it, as long as it is there to be wanted.
+      const wanted = verdict?.state === "superseded" || verdict?.state === "too-young";
+      const entry = requirePlan(layout).queuedUp.find(({ name }) => name === record.name);
+      if (wanted && entry !== undefined && entry.upgradeTime !== record.upgradeTime) continue;
+      const reason = verdict === undefined ? "its source no longer has it" : verdict.why;
+      this.remove(record, reason);
+    }
+    if (chosen !== null) this.enter(chosen);
+    return decision;
+  }
+
+  private remove(record: SourceRecords["queued"][number], reason: string): void {
+    const { layout, emit } = this.context;
+    const plan = requirePlan(layout);
+    noteQueued(layout, record.name, { ...record, state: "leaving" });
+    if (plan.queuedUp.some(({ name }) => name === record.name)) {
+      writePlan(layout, { ...plan, queuedUp: plan.queuedUp.filter(({ name }) => name !== record.name) });
+      emit({ type: "release.dropped", name: record.name, reason });
+    }
+    noteQueued(layout, record.name, null);
+  }
+
+  private enter(chosen: NonNullable<ReleaseDecision["chosen"]>): void {
+    const { layout, instance, source, emit } = this.context;
+    const { name } = chosen.release;
+    const plan = requirePlan(layout);
+    const queued = plan.queuedUp.find((entry) => entry.name === name);
+    const record = sourceRecords(layout).queued.find((one) => one.name === name && one.source === source);
+    // A person's own entry of that name stays as it is.
+    if (queued !== undefined && record === undefined) return;
+    const due = queued === undefined || record === undefined ? chosen.due : this.dueOf(chosen, queued, record);
+    const info = this.describe({ ...chosen, due }, queued ?? null);
+    if (queued !== undefined && sameAnnouncement(queued, info)) return;
+    const build = buildLayout(layout, name);
+    makeFolderDurably(build.folder);
+    const moved = queued !== undefined && record !== undefined && queued.upgradeTime !== record.upgradeTime;
+    const mine = { name, source, by: instance, upgradeTime: moved ? record.upgradeTime : due };
+    noteQueued(layout, name, { ...mine, state: "entering" });
+    // Told from the plan's by a person's time, if one has moved it.
+    const saved = { ...info, upgradeTime: mine.upgradeTime };
+    writeUpgradeInfo(build, asBeingQueued(saved));
+    writePlan(layout, { ...plan, queuedUp: [...plan.queuedUp.filter((entry) => entry.name !== name), info] });
+    writeUpgradeInfo(build, saved);
+    noteQueued(layout, name, { ...mine, state: "queued" });
+    emit({ type: "upgrade.queued", name, version: chosen.version, due, replaces: queued !== undefined });
+  }
+
+  /** A time that a person has moved stays, and so does one that a neighbour chose, unless the release is too young then. */
+  private dueOf(
+    { due, askFrom }: NonNullable<ReleaseDecision["chosen"]>,
+    queued: UpgradeInfo,
+    record: SourceRecords["queued"][number],
+  ): Instant {
+    if (queued.upgradeTime !== record.upgradeTime) return queued.upgradeTime;
+    if (record.by !== this.context.instance && queued.upgradeTime >= askFrom) return queued.upgradeTime;
+    return due;
+  }
+
+  private describe(
+    { release, version, due, askFrom }: NonNullable<ReleaseDecision["chosen"]>,
+    queued: UpgradeInfo | null,
+  ): UpgradeInfo {
+    const { binary } = release;
+    const sha256 = "missing" in binary || typeof binary.sha256 !== "string" ? null : binary.sha256;
+    const build =
+      sha256 === null ? undefined : this.known([release], requirePlan(this.context.layout)).builds.get(sha256);
+    const checksum = sha256 === null ? {} : { checksum: sha256, checksumAlgorithm: "SHA-256" };
+    return withAskFrom(
+      {
+        ...queued,
+        manual: false,
+        name: release.name,
+        notes: release.page ?? "",
+        publishDate: release.publishedAt,
+        version,
+        platforms: "missing" in binary ? {} : { [this.context.platform]: { ...checksum, url: binary.url } },
+        upgradeTime: due,
+        binaryDetails: release.details ?? build ?? null,
+      },
+      askFrom,
+    );
+  }
+}
+
+/** The sha256 that an entry's binary for this platform was announced with, or null. */
+function announcedBytes(info: UpgradeInfo, platform: string): string | null {
+  const choice = chooseBinary(info, platform, false);
+  const checksum = choice.found ? choice.binary.checksum : null;
+  return checksum?.algorithm === "sha256" ? checksum.hex : null;
+}

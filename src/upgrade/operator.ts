@@ -1,0 +1,30 @@
+import type { Instant } from "../model/instant.ts";
+import { NO_WISHES, type Operator, operatorSchema } from "../model/operator.ts";
+import type { Layout } from "../model/paths.ts";
+import { type Found, readDocument, requireUsable, writeDocument } from "../system/documents.ts";
+
+/** `operator.json`, read and written. Whoever writes it holds `upgrade.lock`, and has read it under that lock. */
+
+export const readOperator = (layout: Layout): Found<Operator> => readDocument(operatorSchema, layout.operator);
+
+/** What people have said. @throws {NymvisorError} if that cannot be used: a hold in it must not be overlooked. */
+export function requireOperator(layout: Layout): Operator {
+  const next = `look at it; to go on without it: mv ${layout.operator} ${layout.operator}.bad, then run nymvisor again`;
+  return requireUsable(readOperator(layout), layout.operator, next) ?? NO_WISHES;
+}
+
+/** Durable when it returns. */
+export function writeOperator(layout: Layout, operator: Operator): void {
+  writeDocument(operatorSchema, layout.operator, operator);
+}
+
+/** Notes that a person has named the time of an entry, and drops what was noted of entries that are gone. */
+export function noteOrder(
+  layout: Layout,
+  order: { name: string; since: Instant; despiteHold: boolean },
+  planned: ReadonlySet<string>,
+): void {
+  const operator = requireOperator(layout);
+  const others = operator.orders.filter(({ name }) => name !== order.name && planned.has(name));
+  writeOperator(layout, { ...operator, orders: [...others, order] });
+}
