@@ -79,6 +79,7 @@ export class World {
         LANG: "C.UTF-8",
         [WORLD_VARIABLE]: this.id,
         [MARKS.silence]: join(folder, "silence"),
+        NYMVISOR_UPSTREAM_SOURCE: "nym",
         NYMVISOR_UPSTREAM_BASE_UPGRADE_URL: server.baseUrl,
         NYMVISOR_UPSTREAM_POLLING_RATE: random.pick(["80ms", "200ms", "1s"]),
         DAEMON_SHUTDOWN_GRACE_PERIOD: "50ms",

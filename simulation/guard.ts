@@ -126,6 +126,7 @@ export class Guard implements BackupListener {
       this.documents.changed(destination ?? "");
       if (destination === layout.current) this.#currentMoved(process);
       if (destination !== undefined && kindOf(destination) === "backup") this.#checkModes(destination);
+      if (destination !== undefined && kindOf(destination) === "staged-note") this.#checkNote(destination);
     } else if (effect === "unlink") {
       this.documents.changed(path);
     } else if (effect === "fsync" && this.machine.observer.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
@@ -139,6 +140,18 @@ export class Guard implements BackupListener {
     const modes = [dirname(backup), backup].map((path) => observer.statSync(path).mode & 0o777);
     if (modes[0] === 0o700 && modes[1] === 0o600) return;
     this.report("private-backups", `${backup} has the modes ${modes.map((mode) => mode.toString(8)).join(", ")}`);
+  }
+
+  /** What is noted of a binary is what lies there, if it is that binary which the note speaks of. */
+  #checkNote(path: string): void {
+    const { observer } = this.machine;
+    const binary = join(dirname(path), "bin", this.#layout.daemon);
+    const stat = observer.statSync(binary, { bigint: true, throwIfNoEntry: false });
+    const note = JSON.parse(observer.readFileSync(path, "utf8")) as { sha256: string; identity: string };
+    if (stat === undefined || note.identity !== `${stat.ino}:${stat.mtimeNs}:${stat.ctimeNs}`) return;
+    if (note.sha256 !== sha256(observer.readFileSync(binary))) {
+      this.report("verified-first", `${path} tells of other bytes than those that lie there`);
+    }
   }
 
   #currentMoved(process: SimulatedProcess): void {

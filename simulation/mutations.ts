@@ -282,11 +282,13 @@ export const mutations: readonly Mutation[] = [
   {
     name: "every-entry-taken-for-a-persons",
     breaks: ["no-downgrade"],
-    disk: (_, __, disk) => ({
+    disk: ({ nodes }, _, disk) => ({
       readFileSync: ((path: string, encoding?: "utf8") => {
         const bytes = disk.readFileSync(path);
-        if (kindOf(path) !== "announcement" || path.includes(".tmp-") || !path.includes("/upgrades/"))
-          return encoding === undefined ? bytes : bytes.toString(encoding);
+        // Whoever holds the lock is about to write, and would leave what is really a person's alone.
+        const locked = disk.existsSync(nodes[0]?.layout.upgradeLock ?? "");
+        const announced = kindOf(path) === "announcement" && path.includes("/upgrades/") && !path.includes(".tmp-");
+        if (locked || !announced) return encoding === undefined ? bytes : bytes.toString(encoding);
         const info = JSON.parse(bytes.toString("utf8")) as Record<string, unknown>;
         const changed = JSON.stringify({ ...info, notes: "changed by a person", beingQueued: false });
         return encoding === undefined ? Buffer.from(changed) : changed;

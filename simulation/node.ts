@@ -56,7 +56,7 @@ async function main(
   const emit = (event: NymvisorEvent) => {
     if (isLiving(process)) said(process, node, event);
   };
-  const locks: Lock[] = lockInstance(layout, emit);
+  const locks: Lock[] = await lockInstance(layout, emit);
   if (node.nymvisor !== undefined && isLiving(node.nymvisor)) doubled(node);
   node.nymvisor = process;
   const supervisor = new Supervisor(

@@ -29,12 +29,17 @@ export const operatorSchema = z.looseObject({
         since: instantSchema,
         /** Performed during a hold as well: `add-upgrade --now`. */
         despiteHold: z.boolean(),
+        /** Performed also if a higher version runs by then. */
+        downgrade: z.boolean().default(true),
+        /** The announced checksums that it is about: other bytes were not ordered. Null: whatever is brought. */
+        checksums: z.array(z.string()).nullable().default(null),
       }),
     )
     .default([]),
 });
 
 export type Operator = z.infer<typeof operatorSchema>;
+export type Order = Operator["orders"][number];
 
 /** Nobody has said anything. */
 export const NO_WISHES: Operator = operatorSchema.parse({});

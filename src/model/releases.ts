@@ -61,7 +61,7 @@ export const RELEASE_STATES = [
   "too-young",
   /** Nothing but the binary can tell its version, and that is not asked before `at`. */
   "unidentified",
-  /** Its build is that of what runs, and what runs is not of this source. */
+  /** Its build is that of what runs, and what runs is not of this source; or nothing tells which release runs. */
   "not-replaced",
   "no-binary",
   "no-checksum",

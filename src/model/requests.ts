@@ -34,3 +34,14 @@ export interface AddUpgradeRequest {
   publishDate: Instant | null;
   output: OutputFormat;
 }
+
+/** How long nothing is performed; `ever`: until it is resumed. */
+export type HoldEnd = { kind: "ever" } | { kind: "at"; instant: Instant } | { kind: "after"; delay: Duration };
+
+export interface UpgradeRequest {
+  /** What an upgrade is called, or a version; null: the newest release. */
+  release: string | null;
+  /** Null: at once. */
+  due: Instant | null;
+  allowDowngrade: boolean;
+}

@@ -111,6 +111,16 @@ export const daemonName: Kind<string> = {
 
 export const url: Kind<string> = { hint: "URL", schema: checked(readUrl), fromText: asIs, toText: asIs };
 
+/** A URL that is kept and shown, so no secret may be in it. */
+export const plainUrl: Kind<string> = {
+  ...url,
+  schema: checked((text) => {
+    const { username, password } = new URL(readUrl(text));
+    if (username === "" && password === "") return text;
+    throw new RangeError("a name or a password does not belong in it: it is written down and shown");
+  }),
+};
+
 export const optionalUrl: Kind<string | null> = {
   hint: "URL",
   schema: optional(readUrl),

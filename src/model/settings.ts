@@ -13,6 +13,7 @@ import {
   optionalPath,
   optionalUrl,
   path,
+  plainUrl,
   repository,
   text,
   url,
@@ -187,7 +188,7 @@ const table = {
     }),
   },
   github: {
-    api_url: own("github", "api_url", url, {
+    api_url: own("github", "api_url", plainUrl, {
       default: "https://api.github.com",
       help: "Where GitHub's API is",
     }),

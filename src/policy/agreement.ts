@@ -1,7 +1,7 @@
 import { type BuildInfo, differingFields } from "../model/build-info.ts";
 import type { History, UpgradeInfo, VersionRecord } from "../model/documents.ts";
 import { printable } from "../model/names.ts";
-import { compareVersions } from "../model/version.ts";
+import { compareReleaseVersions } from "./release-order.ts";
 
 /** What the disk says of the build that `current` points to, and of the one this home was last on. */
 export interface Sides {
@@ -65,6 +65,6 @@ export function isBehind(
   const currentAt = performed(current.name);
   const recordAt = performed(record.name);
   if (currentAt !== -1 && (recordAt !== -1 || record.name === "genesis")) return recordAt < currentAt;
-  const order = compareVersions(record.version, current.version);
+  const order = compareReleaseVersions(record.version, current.version);
   return order !== undefined && order < 0;
 }

@@ -38,8 +38,11 @@ export function findRunning(
   releases: readonly Release[],
   { running, builds }: Pick<Known, "running" | "builds">,
 ): FoundRunning | { unknown: string } {
+  // Without the bytes it may be an earlier rebuild that is found; what the record says is behind stays behind.
   const found = (release: Release, by: FoundRunning["by"]): FoundRunning => {
-    return { name: release.name, by, publishedAt: release.publishedAt, release };
+    const { name, publishedAt } = release;
+    const recorded = by === "bytes" ? null : running.publishedAt;
+    return { name, by, publishedAt: recorded !== null && recorded > publishedAt ? recorded : publishedAt, release };
   };
   const { commit_sha: commit, build_version: version } = running.build;
   const byBytes = releases.find((release) => running.sha256 !== null && bytesOf(release) === running.sha256);

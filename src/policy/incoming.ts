@@ -2,7 +2,7 @@ import { type BuildInfo, sameBuild } from "../model/build-info.ts";
 import type { Plan, UpgradeInfo } from "../model/documents.ts";
 import { formatInstant, type Instant, parseInstant } from "../model/instant.ts";
 import { objectionToUpgradeName } from "../model/names.ts";
-import { compareVersions } from "../model/version.ts";
+import { compareReleaseVersions } from "./release-order.ts";
 
 /** What runs, as far as a new announcement is compared with it. */
 export interface Running {
@@ -37,7 +37,7 @@ export function judgeAnnouncement(
     if (announced.version === plan.current.version) return { action: "nothing" };
     return refuse(`that name runs now as version ${plan.current.version}; a release needs a name of its own`);
   }
-  const order = compareVersions(announced.version, running.build.build_version);
+  const order = compareReleaseVersions(announced.version, running.build.build_version);
   if (order === undefined && announced.version === "") return refuse("it has no version");
   if (order !== undefined && order < 0) {
     return refuse(`its version is lower than ${running.build.build_version}, which runs`);
@@ -141,7 +141,7 @@ export function objectionToEntry(entry: UpgradeInfo, plan: Plan, runs: string, o
   if (objection !== undefined) return `it cannot be used as a name: ${objection}`;
   if (plan.queuedUp.find(({ name }) => name === entry.name) !== entry)
     return "the plan holds another entry of that name";
-  const order = compareVersions(entry.version, runs);
+  const order = compareReleaseVersions(entry.version, runs);
   if (order !== undefined && order < 0 && !ownedByPerson) return `its version is lower than ${runs}, which runs`;
   return null;
 }

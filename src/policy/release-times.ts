@@ -49,10 +49,10 @@ export function dueTime(
     .map(({ release, age }) => own(release, age.end))
     .filter((inherited) => inherited !== null && inherited >= ready)
     .reduce(earlier, own(chosen.release, ready));
-  if (due === null || due >= now || windows.length === 0) return due;
+  const closed = due === null ? null : (nextOpen(windows, due)?.end ?? null);
+  if (closed === null || closed > now) return due;
   const opening = nextOpen(windows, now);
-  if (opening === null) return null;
-  return due < opening.start ? own(chosen.release, opening.start) : due;
+  return opening === null ? null : own(chosen.release, opening.start);
 }
 
 function earlier(left: Instant | null, right: Instant | null): Instant | null {

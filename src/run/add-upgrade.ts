@@ -1,7 +1,7 @@
 import { inspectBinary } from "../daemon/inspect.ts";
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
-import type { Plan, UpgradeInfo } from "../model/documents.ts";
+import type { UpgradeInfo } from "../model/documents.ts";
 import { NymvisorError } from "../model/errors.ts";
 import type { Instant } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
@@ -12,7 +12,7 @@ import { disk } from "../system/disk.ts";
 import { daemonEnvironment, type Environment } from "../system/environment.ts";
 import { withLock } from "../system/lock.ts";
 import { readCurrent } from "../upgrade/current.ts";
-import { noteOrder } from "../upgrade/operator.ts";
+import { namesIn, noteOrder } from "../upgrade/operator.ts";
 import { type BinaryCopy, copyBinary } from "../upgrade/place-binary.ts";
 import { requirePlan, requireUpgradeInfo, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { contradictionOf } from "../upgrade/stage.ts";
@@ -122,15 +122,11 @@ function place(
     writePlan(layout, plan);
     return plan.queuedUp.find(({ name }) => name === known.name) ?? known;
   }
-  noteOrder(layout, { name: described.name, since: systemClock.wall(), despiteHold: now }, names(plan));
+  const order = { name: described.name, since: systemClock.wall(), despiteHold: now, downgrade: true, checksums: null };
+  noteOrder(layout, order, namesIn(plan));
   writeUpgradeInfo(build, described);
   writePlan(layout, { ...plan, queuedUp: [...plan.queuedUp.filter(({ name }) => name !== described.name), described] });
   return described;
-}
-
-/** What an order may be about: all that is planned, and what runs. */
-function names({ current, queuedUp }: Plan): ReadonlySet<string> {
-  return new Set([current, ...queuedUp].map(({ name }) => name));
 }
 
 function describe({ name, due, publishDate }: AddUpgradeRequest, buildInfo: BuildInfo): UpgradeInfo {

@@ -3,10 +3,8 @@ import type { UpgradeInfo } from "../model/documents.ts";
 import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
-import { compareVersions } from "../model/version.ts";
 import { chooseBinary } from "../policy/choose-binary.ts";
 import {
-  asBeingQueued,
   isBeingQueued,
   isOwnedByPerson,
   judgeAnnouncement,
@@ -14,11 +12,13 @@ import {
   sameAnnouncement,
 } from "../policy/incoming.ts";
 import { objectionToWish } from "../policy/operator-wishes.ts";
+import { compareReleaseVersions } from "../policy/release-order.ts";
 import type { Clock } from "../system/clock.ts";
-import { makeFolderDurably, setAside } from "../system/durable.ts";
+import { setAside } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
 import { requireOperator } from "../upgrade/operator.ts";
-import { readHistory, readUpgradeInfo, requirePlan, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
+import { queueEntry } from "../upgrade/queue-entry.ts";
+import { readHistory, readUpgradeInfo, requirePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { noteAnswer, noteQueued, settleRecords, sourceRecords } from "../upgrade/source-records.ts";
 import { hashFile, readStaged } from "../upgrade/staged.ts";
 import type { Announcement } from "../upstream/sources.ts";
@@ -79,7 +79,7 @@ export class AnnouncementIntake {
       return true;
     }
     emit({ type: "poll.nothing-new", source, name: info.name, version: info.version });
-    return (compareVersions(info.version, running.build.build_version) ?? 0) > 0;
+    return (compareReleaseVersions(info.version, running.build.build_version) ?? 0) > 0;
   }
 
   /** Under the lock: reads the plan, decides, and writes. */
@@ -107,14 +107,8 @@ export class AnnouncementIntake {
       return decision.action === "queue" ? ({ action: "nothing" } as const) : decision;
     }
     const build = buildLayout(layout, info.name);
-    makeFolderDurably(build.folder);
     this.keepUnusable(build);
-    const record = { name: info.name, source, by: instance, upgradeTime: info.upgradeTime };
-    noteQueued(layout, info.name, { ...record, state: "entering" });
-    writeUpgradeInfo(build, asBeingQueued(info));
-    writePlan(layout, { ...plan, queuedUp: [...plan.queuedUp.filter(({ name }) => name !== info.name), info] });
-    writeUpgradeInfo(build, info);
-    noteQueued(layout, info.name, { ...record, state: "queued" });
+    queueEntry(layout, info, { source, by: instance, upgradeTime: info.upgradeTime });
     return decision;
   }
 

@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
+import type { BuildInfo } from "../model/build-info.ts";
+import type { UpgradeInfo } from "../model/documents.ts";
 import type { Duration } from "../model/duration.ts";
 import { NymvisorError, reasonOf } from "../model/errors.ts";
 import { formatInstant, formatStamp, type Instant } from "../model/instant.ts";
 import { type ReleaseList, releaseListSchema } from "../model/release-list.ts";
+import type { Release } from "../model/releases.ts";
 import type { Configuration } from "../model/settings.ts";
 import type { ReleaseDecision } from "../policy/decide-releases.ts";
 import { readDocument, writeDocument } from "../system/documents.ts";
@@ -13,12 +16,14 @@ import { noteAnswer, sourceRecords } from "../upgrade/source-records.ts";
 import type { askGithub } from "../upstream/github/ask.ts";
 import type { confirmGithub } from "../upstream/github/confirm.ts";
 import type { PolledSource } from "./poller.ts";
-import { type FollowerContext, ReleaseFollower } from "./release-follower.ts";
+import { type FollowerContext, type Judgement, ReleaseFollower } from "./release-follower.ts";
 
 export interface GithubContext extends FollowerContext {
   configuration: Configuration;
   /** Of the environment; null: it names none. */
   token: string | null;
+  /** A command asks: nothing is changed but the list that is kept. */
+  onlooking?: boolean;
   askGithub: typeof askGithub;
   confirmGithub: typeof confirmGithub;
 }
@@ -51,12 +56,13 @@ export class GithubSource implements PolledSource {
   async ask(urgent: boolean): Promise<boolean> {
     const rate = this.context.configuration.nymvisor.upstream_polling_rate;
     const list = await this.refresh(urgent && rate > URGENT_RATE ? URGENT_RATE : rate);
+    this.follower.retry();
     this.decision = await this.follower.follow(list);
     return this.decision.chosen !== null;
   }
 
   async review(): Promise<void> {
-    const list = this.kept();
+    const list = this.latest();
     if (list !== null && list.answeredAt !== null) this.decision = await this.follower.follow(list);
   }
 
@@ -64,16 +70,32 @@ export class GithubSource implements PolledSource {
     return this.decision?.next ?? null;
   }
 
-  /** What would be done with each release now; nothing is changed. Null: there is no list yet. */
-  decide(): ReleaseDecision | null {
-    const list = this.kept();
-    if (list === null || list.answeredAt === null) return null;
+  /** What would be done with each release of a list now; nothing is changed. */
+  judge(list: ReleaseList): Judgement {
     return this.follower.decide(list, requirePlan(this.context.layout));
+  }
+
+  /** {@link ReleaseFollower.ask} */
+  askBinary(release: Release): Promise<BuildInfo> {
+    return this.follower.ask(release);
+  }
+
+  /** {@link ReleaseFollower.order} */
+  order(chosen: NonNullable<ReleaseDecision["chosen"]>, due: Instant): UpgradeInfo {
+    return this.follower.order(chosen, due);
   }
 
   /** The list as it was answered last, or null. */
   kept(): ReleaseList | null {
     if (this.list === undefined) this.list = this.read();
+    return this.list;
+  }
+
+  /** The last list, though another process may have asked for it. */
+  private latest(): ReleaseList | null {
+    const known = this.list ?? null;
+    const found = this.read();
+    this.list = known === null || (found !== null && found.askedAt > known.askedAt) ? found : known;
     return this.list;
   }
 
@@ -108,7 +130,7 @@ export class GithubSource implements PolledSource {
       if (answer.outcome === "waiting" && answer.list.waitUntil !== null) {
         this.sayOnce(`GitHub is not asked before ${formatInstant(answer.list.waitUntil)}: it was asked too often`);
       }
-      if (answer.outcome !== "waiting") {
+      if (answer.outcome !== "waiting" && !this.context.onlooking) {
         const note = () => noteAnswer(layout, this.name, now);
         await withLock(layout.upgradeLock, "noting an answer", note, { signal }).catch((error: unknown) => {
           if (signal.aborted) throw error;
@@ -128,9 +150,9 @@ export class GithubSource implements PolledSource {
   async confirm(name: string, signal: AbortSignal): Promise<void> {
     const { layout, clock } = this.context;
     if (!sourceRecords(layout).queued.some((record) => record.name === name && record.source === this.name)) return;
-    const list = this.kept();
+    const list = this.latest();
     const now = clock.wall();
-    if (list === null || isFresh(list, CONFIRM_AFTER, now)) return;
+    if (list === null || isWithin(list.answeredAt, CONFIRM_AFTER, now)) return;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_LIMIT_MS)]);
     try {
       const answer = await this.context.confirmGithub({ ...this.question(), signal: limit, kept: list, now, name });
@@ -198,7 +220,12 @@ export class GithubSource implements PolledSource {
   }
 }
 
-/** Whether it was asked for less than so long ago, and answered; a clock that was set back makes it old. */
+/** Whether there is an answer, and the last question, whatever came of it, is less than so long ago. */
 function isFresh(list: ReleaseList, rate: Duration, now: Instant): boolean {
-  return list.answeredAt !== null && list.askedAt <= now && now - list.askedAt < rate;
+  return list.answeredAt !== null && isWithin(list.askedAt, rate, now);
+}
+
+/** Whether it was less than so long ago; a clock that was set back makes it old. */
+function isWithin(moment: Instant | null, duration: Duration, now: Instant): boolean {
+  return moment !== null && moment <= now && now - moment < duration;
 }

@@ -1,12 +1,13 @@
 import type { BuildInfo } from "../model/build-info.ts";
 import { encodeDocument, type Plan, type UpgradeInfo } from "../model/documents.ts";
+import type { Instant } from "../model/instant.ts";
 import { objectionToUpgradeName } from "../model/names.ts";
 import { type Operator, operatorSchema } from "../model/operator.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { isBehind, judgeAgreement } from "../policy/agreement.ts";
 import { askFromOf, fingerprintOf, isOwnedByPerson, objectionToEntry } from "../policy/incoming.ts";
-import { objectionToWish } from "../policy/operator-wishes.ts";
+import { objectionToWish, orderOf } from "../policy/operator-wishes.ts";
 import type { Hold, PlanView, QueuedUpgrade } from "../policy/run-state.ts";
 import { readCurrent } from "../upgrade/current.ts";
 import { requireOperator } from "../upgrade/operator.ts";
@@ -27,7 +28,11 @@ export type PlanPolicy = Pick<Configuration["policy"], "hold">;
  * Reads the plan, `current` and what people have said. @throws {NymvisorError} if one of them cannot be used; nothing is
  * changed.
  */
-export function readPlanView(layout: Layout, runs: BuildInfo, { hold }: PlanPolicy): PlanReading {
+export function readPlanView(
+  layout: Layout,
+  runs: Pick<BuildInfo, "build_version">,
+  { hold }: PlanPolicy,
+): PlanReading {
   const plan = requirePlan(layout);
   const operator = requireOperator(layout);
   const current = readCurrent(layout) ?? plan.current.name;
@@ -45,12 +50,18 @@ export function readPlanView(layout: Layout, runs: BuildInfo, { hold }: PlanPoli
   return { plan, view, wishes: encodeDocument(operatorSchema, operator) };
 }
 
-function viewEntry(layout: Layout, entry: UpgradeInfo, plan: Plan, operator: Operator, runs: BuildInfo): QueuedUpgrade {
+function viewEntry(
+  layout: Layout,
+  entry: UpgradeInfo,
+  plan: Plan,
+  operator: Operator,
+  runs: Pick<BuildInfo, "build_version">,
+): QueuedUpgrade {
   const { name } = entry;
   const safe = objectionToUpgradeName(name) === undefined;
   const saved = safe ? readUpgradeInfo(buildLayout(layout, name)) : undefined;
   const owned = isOwnedByPerson(entry, saved?.state === "found" ? saved.value : undefined);
-  const order = operator.orders.find((one) => one.name === name);
+  const order = orderOf(entry, operator);
   const ordered = order !== undefined;
   return {
     name,
@@ -58,19 +69,25 @@ function viewEntry(layout: Layout, entry: UpgradeInfo, plan: Plan, operator: Ope
     due: entry.upgradeTime,
     fingerprint: fingerprintOf(entry),
     objection:
-      objectionToEntry(entry, plan, runs.build_version, owned || ordered) ??
-      (owned || ordered ? null : objectionToWish(entry, operator)),
+      objectionToEntry(entry, plan, runs.build_version, order?.downgrade ?? owned) ??
+      (ordered ? null : objectionToWish(entry, operator, owned)),
     askFrom: ordered ? 0n : askFromOf(entry),
     anyTime: owned || ordered,
     despiteHold: order?.despiteHold === true,
   };
 }
 
+/** What people and the setting hold; what has passed already is among them. */
 function holdsOf({ hold }: Operator, setting: PlanPolicy["hold"]): Hold[] {
   const holds: Hold[] = [];
   if (hold !== null) holds.push({ until: hold.until, by: "command" });
   if (setting.held) holds.push({ until: setting.until, by: "setting" });
   return holds;
+}
+
+/** What holds at that moment. */
+export function holdsInForce(operator: Operator, setting: PlanPolicy["hold"], now: Instant): Hold[] {
+  return holdsOf(operator, setting).filter(({ until }) => until === null || now < until);
 }
 
 /** Whether `current` was moved on, by another node that shares it, past what this home was last run with. */

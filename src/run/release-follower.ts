@@ -11,14 +11,18 @@ import type { Release, RunningBuild } from "../model/releases.ts";
 import type { SourceRecords } from "../model/source-records.ts";
 import { chooseBinary } from "../policy/choose-binary.ts";
 import { decideReleases, type Known, type ReleaseDecision, type ReleasePolicy } from "../policy/decide-releases.ts";
+import { bytesOf } from "../policy/find-running.ts";
 import { releasesOf } from "../policy/github-releases.ts";
-import { asBeingQueued, sameAnnouncement, withAskFrom } from "../policy/incoming.ts";
+import { sameAnnouncement, withAskFrom } from "../policy/incoming.ts";
+import { orderOf } from "../policy/operator-wishes.ts";
+import { isOrderable } from "../policy/ordered-release.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
-import { makeFolderDurably } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
-import { readHistory, requirePlan, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
-import { noteQueued, settleRecords, sourceRecords } from "../upgrade/source-records.ts";
+import { requireOperator } from "../upgrade/operator.ts";
+import { queueEntry, unqueueEntry } from "../upgrade/queue-entry.ts";
+import { readHistory, requirePlan } from "../upgrade/shared-documents.ts";
+import { settleRecords, sourceRecords } from "../upgrade/source-records.ts";
 import { identify } from "../upgrade/stage.ts";
 import { readNote } from "../upgrade/staged.ts";
 import type { downloadBinary } from "../upstream/download.ts";
@@ -37,6 +41,8 @@ export interface FollowerContext {
   signal: AbortSignal;
   environment: ChildEnvironment;
   allowHttp: boolean;
+  /** The address of the source. */
+  namedBy: string;
   allowDownload: boolean;
   enforceChecksum: boolean;
   download: typeof downloadBinary;
@@ -46,22 +52,68 @@ export interface FollowerContext {
   policy(): ReleasePolicy;
 }
 
+/** A decision, and what it was made from. */
+export interface Judgement {
+  decision: ReleaseDecision;
+  /** Newest first. */
+  releases: readonly Release[];
+  known: Known;
+  warnings: readonly string[];
+}
+
 /** Keeps the plan in step with a list of releases: at most one entry of it is the list's. */
 export class ReleaseFollower {
   /** Announced bytes that turned out to be something else, with the reason. */
   private readonly refused = new Map<string, string>();
+  /** Announced bytes that could not be downloaded or asked, with the reason. */
+  private readonly unasked = new Map<string, string>();
   private readonly said = new Set<string>();
 
   constructor(private readonly context: FollowerContext) {}
+
+  /** Another poll is another chance for what could not be asked. */
+  retry(): void {
+    this.unasked.clear();
+  }
 
   /** What was announced as these bytes is not: the release is passed over. */
   refuse(sha256: string, reason: string): void {
     this.refused.set(sha256, reason);
   }
 
-  /** What would be done with each release now; nothing is changed. */
-  decide(list: ReleaseList, plan: Plan): ReleaseDecision {
-    return this.judge(list, plan).decision;
+  /** What would be done with each release now, and what that is decided by; nothing is changed. */
+  decide(list: ReleaseList, plan: Plan): Judgement {
+    const judgement = this.judge(list, plan);
+    const { chosen } = judgement.decision;
+    const queued = plan.queuedUp.find(({ name }) => name === chosen?.release.name);
+    const record = sourceRecords(this.context.layout).queued.find(({ name }) => name === chosen?.release.name);
+    if (chosen === null || queued === undefined || record?.source !== this.context.source) return judgement;
+    const due = this.dueOf(chosen, queued, record);
+    const verdicts = judgement.decision.verdicts.map((verdict) =>
+      verdict.name === chosen.release.name ? { ...verdict, at: due } : verdict,
+    );
+    return { ...judgement, decision: { ...judgement.decision, chosen: { ...chosen, due }, verdicts } };
+  }
+
+  /**
+   * Downloads a release and asks its binary for its version, because a person wants it: its age does not count.
+   * @throws {NymvisorError} if that cannot be done, or it is another daemon's.
+   */
+  async ask(release: Release): Promise<BuildInfo> {
+    const { layout, clock } = this.context;
+    const info = this.describe({ release, version: "unknown", due: 0n, askFrom: 0n }, null);
+    const staged = await identify({ ...this.context, layout, info, now: clock.wall(), askFrom: 0n });
+    return staged.buildInfo;
+  }
+
+  /** Queues a release because a person wants it at `due`. @returns the entry, durable. Under the lock. */
+  order(chosen: NonNullable<ReleaseDecision["chosen"]>, due: Instant): UpgradeInfo {
+    const { layout, instance, source } = this.context;
+    const queued = requirePlan(layout).queuedUp.find(({ name }) => name === chosen.release.name);
+    const entry = this.describe({ ...chosen, due }, queued ?? null);
+    // Never the same time, or the source would take it for its own.
+    queueEntry(layout, entry, { source, by: instance, upgradeTime: chosen.due === due ? due + 1n : chosen.due });
+    return entry;
   }
 
   /**
@@ -85,12 +137,13 @@ export class ReleaseFollower {
     this.context.emit({ type: "source.warning", source: this.context.source, reason });
   }
 
-  private judge(list: ReleaseList, plan: Plan) {
+  private judge(list: ReleaseList, plan: Plan): Judgement {
     const { layout, platform, clock } = this.context;
     const architecture = platform.slice(platform.indexOf("-") + 1);
     const { releases, warnings } = releasesOf(list, { daemon: layout.daemon, architecture });
-    const decision = decideReleases(releases, this.known(releases, plan), this.context.policy(), clock.wall());
-    return { decision, releases, warnings };
+    const known = this.known(releases, plan);
+    const decision = decideReleases(releases, known, this.context.policy(), clock.wall());
+    return { decision, releases, known, warnings };
   }
 
   private known(releases: readonly Release[], plan: Plan): Known {
@@ -101,7 +154,7 @@ export class ReleaseFollower {
       performed.set(info.name, announcedBytes(info, platform));
     }
     const builds = new Map<string, BuildInfo>();
-    const refused = new Map(this.refused);
+    const refused = new Map([...this.unasked, ...this.refused]);
     for (const { name } of releases) {
       if (objectionToUpgradeName(name) !== undefined) continue;
       const build = buildLayout(layout, name);
@@ -127,21 +180,27 @@ export class ReleaseFollower {
 
   /** @returns whether more is known of it now. */
   private async identify(release: Release): Promise<boolean> {
-    const { layout, clock, emit, signal } = this.context;
-    const info = this.describe({ release, version: "unknown", due: 0n, askFrom: 0n }, null);
+    const { emit, signal } = this.context;
     try {
-      await identify({ ...this.context, layout, info, now: clock.wall(), askFrom: 0n });
+      await this.ask(release);
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
-      const known = readNote(buildLayout(layout, release.name))?.refused != null;
       const reason = reasonOf(error);
+      const passed = this.passOver(release, reason);
       if (!this.said.has(`${release.name} ${reason}`)) {
         emit({ type: "staging.failed", name: release.name, reason, retryIn: null });
       }
       this.said.add(`${release.name} ${reason}`);
-      return known;
+      return passed;
     }
+  }
+
+  /** One that cannot be asked keeps no other waiting: it is passed over until {@link retry}. */
+  private passOver({ binary }: Release, reason: string): boolean {
+    if ("missing" in binary || typeof binary.sha256 !== "string") return false;
+    this.unasked.set(binary.sha256, reason);
+    return true;
   }
 
   /** Under the lock. */
@@ -150,8 +209,9 @@ export class ReleaseFollower {
     const before = requirePlan(layout);
     for (const name of settleRecords(layout, before, clock.wall())) emit({ type: "release.skipped", name });
     // A removal that was just noted counts already.
-    const { decision } = this.judge(list, before);
+    const { decision, releases } = this.judge(list, before);
     const { chosen } = decision;
+    const operator = requireOperator(layout);
     for (const record of sourceRecords(layout).queued) {
       if (record.source !== source || record.name === chosen?.release.name) continue;
       const verdict = decision.verdicts.find(({ name }) => name === record.name);
@@ -159,6 +219,12 @@ export class ReleaseFollower {
       const wanted = verdict?.state === "superseded" || verdict?.state === "too-young";
       const entry = requirePlan(layout).queuedUp.find(({ name }) => name === record.name);
       if (wanted && entry !== undefined && entry.upgradeTime !== record.upgradeTime) continue;
+      const order = entry === undefined ? undefined : orderOf(entry, operator);
+      const release = releases.find(({ name }) => name === record.name);
+      if (entry !== undefined && order !== undefined && release !== undefined && verdict !== undefined) {
+        const sameBytes = announcedBytes(entry, this.context.platform) === bytesOf(release);
+        if (sameBytes && isOrderable(release, verdict, order)) continue;
+      }
       const reason = verdict === undefined ? "its source no longer has it" : verdict.why;
       this.remove(record, reason);
     }
@@ -168,13 +234,9 @@ export class ReleaseFollower {
 
   private remove(record: SourceRecords["queued"][number], reason: string): void {
     const { layout, emit } = this.context;
-    const plan = requirePlan(layout);
-    noteQueued(layout, record.name, { ...record, state: "leaving" });
-    if (plan.queuedUp.some(({ name }) => name === record.name)) {
-      writePlan(layout, { ...plan, queuedUp: plan.queuedUp.filter(({ name }) => name !== record.name) });
-      emit({ type: "release.dropped", name: record.name, reason });
-    }
-    noteQueued(layout, record.name, null);
+    const wasThere = requirePlan(layout).queuedUp.some(({ name }) => name === record.name);
+    unqueueEntry(layout, record);
+    if (wasThere) emit({ type: "release.dropped", name: record.name, reason });
   }
 
   private enter(chosen: NonNullable<ReleaseDecision["chosen"]>): void {
@@ -188,17 +250,8 @@ export class ReleaseFollower {
     const due = queued === undefined || record === undefined ? chosen.due : this.dueOf(chosen, queued, record);
     const info = this.describe({ ...chosen, due }, queued ?? null);
     if (queued !== undefined && sameAnnouncement(queued, info)) return;
-    const build = buildLayout(layout, name);
-    makeFolderDurably(build.folder);
     const moved = queued !== undefined && record !== undefined && queued.upgradeTime !== record.upgradeTime;
-    const mine = { name, source, by: instance, upgradeTime: moved ? record.upgradeTime : due };
-    noteQueued(layout, name, { ...mine, state: "entering" });
-    // Told from the plan's by a person's time, if one has moved it.
-    const saved = { ...info, upgradeTime: mine.upgradeTime };
-    writeUpgradeInfo(build, asBeingQueued(saved));
-    writePlan(layout, { ...plan, queuedUp: [...plan.queuedUp.filter((entry) => entry.name !== name), info] });
-    writeUpgradeInfo(build, saved);
-    noteQueued(layout, name, { ...mine, state: "queued" });
+    queueEntry(layout, info, { source, by: instance, upgradeTime: moved ? record.upgradeTime : due });
     emit({ type: "upgrade.queued", name, version: chosen.version, due, replaces: queued !== undefined });
   }
 

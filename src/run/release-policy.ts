@@ -9,7 +9,7 @@ import type { Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import type { ReleasePolicy } from "../policy/decide-releases.ts";
 import { withAskFrom } from "../policy/incoming.ts";
-import { dueAfter, fractionOf } from "../policy/spread.ts";
+import { after, dueAfter, fractionOf } from "../policy/spread.ts";
 import { readDocument, writeDocument } from "../system/documents.ts";
 import { makeFolderDurably } from "../system/durable.ts";
 
@@ -38,7 +38,7 @@ export function releasePolicy({ policy, daemon }: Configuration, operator: Opera
 export function scheduleAnnounced(info: UpgradeInfo, { policy }: Configuration, seed: () => string): UpgradeInfo {
   const { minimum_release_age: age, spread, window } = policy;
   if (age === null && spread === null && window.length === 0) return info;
-  const ofAge: Instant = age === null ? 0n : (info.publishDate ?? info.upgradeTime) + age;
+  const ofAge: Instant = age === null ? 0n : after(info.publishDate ?? info.upgradeTime, age);
   const from = ofAge > info.upgradeTime ? ofAge : info.upgradeTime;
   // Windows that never open again are the reducer's to wait for.
   const due = dueAfter(from, spread ?? 0n, fractionOf(seed(), info.name), window) ?? from;

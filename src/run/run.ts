@@ -4,11 +4,12 @@ import type { Emit } from "../model/events.ts";
 import type { Layout } from "../model/paths.ts";
 import { platformKey } from "../policy/choose-binary.ts";
 import { VERSION } from "../system/build-stamp.ts";
-import { systemClock } from "../system/clock.ts";
+import { monotonicMilliseconds, sleep, systemClock } from "../system/clock.ts";
 import { makeFolderDurably } from "../system/durable.ts";
 import { daemonEnvironment, type Environment } from "../system/environment.ts";
 import { type Holder, type Lock, tryLock, tryLockFolder } from "../system/lock.ts";
 import { createLog } from "../system/log.ts";
+import { isAlive } from "../system/process-table.ts";
 import { listenToSignals } from "../system/signals.ts";
 import { openInstance, requireHome, requireUpgradeData } from "./open-instance.ts";
 import { services } from "./services.ts";
@@ -26,7 +27,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
   for (const event of events) emit(event);
   requireHome(layout);
   requireUpgradeData(layout);
-  const locks = lockInstance(layout, emit);
+  const locks = await lockInstance(layout, emit);
   const supervisor = new Supervisor(
     {
       layout,
@@ -79,34 +80,60 @@ export async function run(args: readonly string[], environment: Environment): Pr
 }
 
 /**
+ * How long, and how often, the locks of a nymvisor that was killed are waited for. A child that it was starting just then
+ * has them as well, until it becomes its program (O_CLOEXEC, open(2)): for an instant, on a busy machine a longer one. It
+ * may become the daemon, which can be told from other processes only then.
+ */
+const GIVEN_BACK_WITHIN_MS = 2_000;
+const GIVEN_BACK_LOOK_MS = 5;
+
+/**
  * Held for as long as nymvisor runs: for the home, which two daemons must not share, and for the instance. Each is a file
  * that names its holder, and the folder around it, which can be locked on a disk that takes no file.
  * @throws {NymvisorError} if another nymvisor holds one of them.
  */
-export function lockInstance(layout: Layout, emit: Emit): Lock[] {
+export async function lockInstance(layout: Layout, emit: Emit): Promise<Lock[]> {
   const locks: Lock[] = [];
-  const take = (path: string, what: string, attempt: ReturnType<typeof tryLock>) => {
-    if (attempt.lock !== null) {
-      locks.push(attempt.lock);
+  const take = async (path: string, what: string, attempt: () => Attempt | undefined) => {
+    const found = await afterTheDead(attempt);
+    if (found === undefined) return;
+    if (found.lock !== null) {
+      locks.push(found.lock);
       return;
     }
     for (const lock of locks) lock.release();
-    throw alreadyRuns(path, what, attempt.holder);
+    throw alreadyRuns(path, what, found.holder);
   };
   for (const [path, what] of [
     [layout.homeLock, `the daemon home ${layout.home}`],
     [layout.instanceLock, "this instance"],
   ] as const) {
-    const file = tryLockFile(path, emit);
-    if (file !== undefined) take(path, what, file);
+    await take(path, what, () => tryLockFile(path, emit));
     const around = dirname(dirname(path));
-    take(around, what, tryLockFolder(around));
+    await take(around, what, () => tryLockFolder(around));
   }
   return locks;
 }
 
+type Attempt = ReturnType<typeof tryLock>;
+
+/** The first attempt, unless nobody who lives is known to hold the lock: then the last one. */
+async function afterTheDead(attempt: () => Attempt | undefined): Promise<Attempt | undefined> {
+  const end = monotonicMilliseconds() + GIVEN_BACK_WITHIN_MS;
+  for (;;) {
+    const found = attempt();
+    const isTaken = found !== undefined && found.lock === null;
+    if (!isTaken || isLiving(found.holder) || monotonicMilliseconds() >= end) return found;
+    await sleep(GIVEN_BACK_LOOK_MS);
+  }
+}
+
+function isLiving(holder: Holder | undefined): holder is Holder {
+  return holder !== undefined && isAlive(holder);
+}
+
 /** Undefined where the machine does not let a file be made. */
-function tryLockFile(path: string, emit: Emit): ReturnType<typeof tryLock> | undefined {
+function tryLockFile(path: string, emit: Emit): Attempt | undefined {
   try {
     makeFolderDurably(dirname(path));
     return tryLock(path, "run");
@@ -118,10 +145,10 @@ function tryLockFile(path: string, emit: Emit): ReturnType<typeof tryLock> | und
 }
 
 function alreadyRuns(path: string, what: string, holder: Holder | undefined): NymvisorError {
-  const who = holder === undefined ? "another nymvisor" : `nymvisor with pid ${holder.pid}`;
+  const who = isLiving(holder) ? `nymvisor with pid ${holder.pid}` : "another nymvisor";
   return new NymvisorError({
     what: `${who} already runs ${what}`,
     why: `it holds ${path}`,
-    next: holder === undefined ? `see who it is: fuser -v ${path}` : `stop it first: kill ${holder.pid}`,
+    next: isLiving(holder) ? `stop it first: kill ${holder.pid}` : `see who it is: fuser -v ${path}`,
   });
 }

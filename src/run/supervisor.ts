@@ -268,6 +268,7 @@ export class Supervisor {
       token: this.context.githubToken,
       signal: this.over.signal,
       allowHttp: allowsHttp(configuration, "github"),
+      namedBy: configuration.github.api_url,
       allowDownload: configuration.daemon.allow_binaries_download,
       enforceChecksum: configuration.daemon.enforce_download_checksum,
       running: () => this.requireRunning(),
@@ -445,7 +446,7 @@ export class Supervisor {
         info,
         allowDownload: configuration.daemon.allow_binaries_download,
         enforceChecksum: configuration.daemon.enforce_download_checksum,
-        allowHttp: this.allowsHttp(name),
+        ...this.addressRules(name),
         now,
         askFrom: this.askFromOf(name),
         signal: controller.signal,
@@ -466,10 +467,15 @@ export class Supervisor {
     }
   }
 
-  private allowsHttp(name: string): boolean {
+  /** What the source of an entry allows the address of its binary to be. */
+  private addressRules(name: string): { allowHttp: boolean; namedBy: string | null } {
     const { configuration, layout } = this.context;
     const record = sourceRecords(layout).queued.find((one) => one.name === name);
-    return allowsHttp(configuration, record?.source === "github" ? "github" : "nym");
+    const listed = record?.source === "github";
+    return {
+      allowHttp: allowsHttp(configuration, listed ? "github" : "nym"),
+      namedBy: listed ? configuration.github.api_url : null,
+    };
   }
 
   /** Passes a release over whose bytes are not what was announced, so that the one before it does not wait for it. */

@@ -147,8 +147,13 @@ function clearAway(path: string): boolean {
 }
 
 function readHolder(descriptor: number): Holder | undefined {
+  return readHolderOf(`/proc/self/fd/${descriptor}`);
+}
+
+/** Who wrote last that they hold the lock, or undefined. It is not touched; its holder may have been killed since. */
+export function readHolderOf(path: string): Holder | undefined {
   try {
-    const holder: Partial<Holder> = JSON.parse(disk.readFileSync(`/proc/self/fd/${descriptor}`, "utf8"));
+    const holder: Partial<Holder> = JSON.parse(disk.readFileSync(path, "utf8"));
     if (typeof holder.pid !== "number" || typeof holder.purpose !== "string") return undefined;
     return { pid: holder.pid, startTime: holder.startTime ?? 0, purpose: holder.purpose };
   } catch {

@@ -1,5 +1,5 @@
-import type { Instant } from "../model/instant.ts";
-import { NO_WISHES, type Operator, operatorSchema } from "../model/operator.ts";
+import type { Plan } from "../model/documents.ts";
+import { NO_WISHES, type Operator, type Order, operatorSchema } from "../model/operator.ts";
 import type { Layout } from "../model/paths.ts";
 import { type Found, readDocument, requireUsable, writeDocument } from "../system/documents.ts";
 
@@ -19,12 +19,13 @@ export function writeOperator(layout: Layout, operator: Operator): void {
 }
 
 /** Notes that a person has named the time of an entry, and drops what was noted of entries that are gone. */
-export function noteOrder(
-  layout: Layout,
-  order: { name: string; since: Instant; despiteHold: boolean },
-  planned: ReadonlySet<string>,
-): void {
+export function noteOrder(layout: Layout, order: Order, planned: ReadonlySet<string>): void {
   const operator = requireOperator(layout);
   const others = operator.orders.filter(({ name }) => name !== order.name && planned.has(name));
   writeOperator(layout, { ...operator, orders: [...others, order] });
+}
+
+/** What an order may be about: all that is planned, and what runs. */
+export function namesIn({ current, queuedUp }: Plan): ReadonlySet<string> {
+  return new Set([current, ...queuedUp].map(({ name }) => name));
 }

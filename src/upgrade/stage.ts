@@ -46,6 +46,8 @@ export interface StageRequest {
   enforceChecksum: boolean;
   /** The operator's own source is http, so what it names may be http too. */
   allowHttp: boolean;
+  /** The address of the source that names the binary's; null: a person does. */
+  namedBy: string | null;
   environment: ChildEnvironment;
   emit: Emit;
   now: Instant;
@@ -183,6 +185,7 @@ async function download(request: StageRequest, build: BuildLayout, announced: An
     destination: build.binary,
     expected: announced.checksum,
     allowHttp: request.allowHttp,
+    ...(request.namedBy === null ? {} : { namedBy: request.namedBy }),
     environment: request.environment,
     signal,
     onProgress: (done, total) => emit({ type: "progress", task: "download", name: info.name, done, total }),

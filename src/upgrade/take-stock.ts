@@ -16,10 +16,10 @@ import { objectionToUpgradeName, printable } from "../model/names.ts";
 import { operatorSchema } from "../model/operator.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import { sourceRecordsSchema } from "../model/source-records.ts";
-import { compareVersions } from "../model/version.ts";
 import { type Agreement, judgeAgreement } from "../policy/agreement.ts";
 import { sameRelease } from "../policy/incoming.ts";
 import { hasMovedHome, recoveryAction } from "../policy/recovery.ts";
+import { compareReleaseVersions } from "../policy/release-order.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { readDocument, writeDocument } from "../system/documents.ts";
@@ -265,7 +265,7 @@ function settlePlan({ layout, clock, emit }: StockContext, current: string): voi
     const info = describe(layout, current, plan);
     if (info === undefined) return;
     const waiting = plan.queuedUp.filter(({ name }) => name !== current);
-    const order = compareVersions(plan.current.version, info.version);
+    const order = compareReleaseVersions(plan.current.version, info.version);
     // What has run already is not put back: a person has gone below it since.
     const known = waiting.some(({ name }) => name === plan.current.name) || wasPerformed(layout, plan.current.name);
     const unfinished = order !== undefined && order > 0 && !known;
@@ -352,7 +352,9 @@ function announcedAndNotDone(layout: Layout, current: UpgradeInfo): UpgradeInfo[
     const found = readUpgradeInfo(buildLayout(layout, name));
     return found.state === "found" && found.value.name === name ? [found.value] : [];
   });
-  return notDone(layout, current, infos).filter(({ version }) => (compareVersions(version, current.version) ?? 1) > 0);
+  return notDone(layout, current, infos).filter(
+    ({ version }) => (compareReleaseVersions(version, current.version) ?? 1) > 0,
+  );
 }
 
 function notDone(layout: Layout, current: UpgradeInfo, infos: readonly UpgradeInfo[]): UpgradeInfo[] {

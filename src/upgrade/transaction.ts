@@ -155,20 +155,26 @@ async function prepareForward({ layout, environment, signal }: TransactionContex
     throw new Withdrawn({ what: `this home is on ${printable(name)} already` });
   }
   const build = buildLayout(layout, name);
-  const found = readUpgradeInfo(build);
-  if (found.state !== "found") {
-    throw new NymvisorError({
-      what: `nothing tells what ${printable(name)} is`,
-      why: `${build.info} is ${found.state}`,
-    });
-  }
+  const info = describeCurrent(layout, build);
   const buildInfo = await buildInfoOf(build, environment, signal);
-  const contradiction = contradictionOf(buildInfo, found.value, layout.daemon);
+  const contradiction = contradictionOf(buildInfo, info, layout.daemon);
   if (contradiction !== null) {
     throw new NymvisorError({ what: `the binary of ${printable(name)} is refused`, why: contradiction });
   }
   const from = record.state === "found" ? record.value.name : "an unknown build";
-  return { from, info: found.value, build, buildInfo, staged: null };
+  return { from, info, build, buildInfo, staged: null };
+}
+
+/** The information of the build that `current` points to; where it is lost, the plan has it, and the next start makes it again. */
+function describeCurrent(layout: Layout, build: BuildLayout): UpgradeInfo {
+  const found = readUpgradeInfo(build);
+  if (found.state === "found") return found.value;
+  const { current } = requirePlan(layout);
+  if (current.name === build.name) return current;
+  throw new NymvisorError({
+    what: `nothing tells what ${printable(build.name)} is`,
+    why: `${build.info} is ${found.state}`,
+  });
 }
 
 function requireCurrent(layout: Layout): string {

@@ -16,7 +16,7 @@ import { continues, rangeHeaders, wholeLength } from "./range.ts";
 export const LONGEST_BINARY = 2 * 1024 ** 3;
 
 export interface DownloadRequest
-  extends Pick<RequestOptions, "allowHttp" | "environment" | "signal" | "limits" | "certificateAuthority"> {
+  extends Pick<RequestOptions, "allowHttp" | "namedBy" | "environment" | "signal" | "limits" | "certificateAuthority"> {
   url: string;
   /** Where the file will be, absolute; its folder is there. Nothing is put at this path itself. */
   destination: string;

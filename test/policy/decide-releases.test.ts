@@ -162,6 +162,15 @@ describe("a performed release whose bytes change", () => {
     }
   });
 
+  test("is known by the name of what runs, where no history tells of it", () => {
+    const what = known(running("1.0.0", { publishedAt: day(0) }), { performed: new Map() });
+    const decision = decide(10, [release("1.0.0", { on: 5, bytes: "others", details: build("1.5.0") })], what);
+    expect(decision.chosen).toBe(null);
+    expect(decision.warnings.length).toBe(1);
+    const copied = [release("1.0.0", { on: 5, bytes: "others" }), release("copy", { on: -1, bytes: "1.0.0" })];
+    expect(states(decide(10, copied, what))).toEqual({ "1.0.0": "performed", copy: "running" });
+  });
+
   test("is warned of when it is an earlier one too", () => {
     const what = known(running("2.0.0"), { performed: new Map([["1.0.0", bytes("1.0.0")]]) });
     const releases = [release("1.0.0", { on: 0, bytes: "others" }), release("2.0.0", { on: 5 })];
@@ -204,6 +213,11 @@ describe("a pin", () => {
     const decision = decide(10, train, RUNS, { pin: "1.0.0" });
     expect(decision.chosen).toBe(null);
     expect(decision.warnings).toEqual([]);
+  });
+
+  test("to what runs needs no release of that name in the list", () => {
+    const what = known(running("1.0.0", { publishedAt: day(0) }));
+    expect(decide(10, [release("2.0.0", { on: 5 })], what, { pin: "1.0.0" }).warnings).toEqual([]);
   });
 
   test("to an older one takes no step back", () => {
@@ -249,6 +263,11 @@ describe("of several releases", () => {
     expect(states(decision)).toMatchObject({ "1.3.0": "too-young", "1.2.0": "chosen", "1.1.0": "superseded" });
     expect(decision.chosen).toMatchObject({ version: "1.2.0", due: day(10.5), askFrom: day(10.5) });
     expect(decision.next).toBe(day(10.5));
+  });
+
+  test("that come of age together, the newest is shown", () => {
+    const train = [FIRST, release("1.1.0", { on: 9, uploadedOn: 9.5 }), release("1.2.0", { on: 9.5 })];
+    expect(decide(10, train, RUNS).chosen?.release.name).toBe("1.2.0");
   });
 
   test("a refused one never keeps the one before it waiting", () => {

@@ -91,6 +91,20 @@ describe("a release of the running version that was built from a later commit", 
 });
 
 describe("by the record", () => {
+  test("what runs is no earlier in the train than it says, unless the bytes are known", () => {
+    const runs = { ...OWN, publishedAt: day(5) };
+    const rebuilt = release("rebuilt", { on: 2, version: "1.2.0" });
+    expect(findRunning([rebuilt], { running: runs, builds: new Map() })).toMatchObject({
+      by: "version",
+      publishedAt: day(5),
+    });
+    const same = release("same", { on: 2, bytes: "my own" });
+    expect(findRunning([same], { running: runs, builds: new Map() })).toMatchObject({
+      by: "bytes",
+      publishedAt: day(2),
+    });
+  });
+
   test("the date counts, though the release has left the list", () => {
     const result = findRunning([release("r", { on: 1 })], {
       running: { ...OWN, publishedAt: day(5) },

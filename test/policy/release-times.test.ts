@@ -43,6 +43,11 @@ describe("the time of a release is", () => {
     expect(due(7 + 22.75 / 24, policy)).toBe(at(7, 22.5));
   });
 
+  test("never missed in windows that never close", () => {
+    const policy = { windows: [parseWindow("00:00-24:00")], spread: HOUR, ...places({ "1.1.0": 0.5 }) };
+    for (const on of [5.5, 50, 5000]) expect(due(on, policy)).toBe(at(6, 0.5));
+  });
+
   test("computed again when the policy changes", () => {
     expect(due(5.5, { minimumAge: 2n * DAY })).toBe(day(7));
     expect(due(5.5, { minimumAge: 0n })).toBe(day(5));
@@ -96,6 +101,7 @@ describe("the decision is to be made again", () => {
   test("when the window closes on what waits for it", () => {
     const train = [FIRST, release("1.1.0", { on: 5 })];
     const policy = { ...NIGHTLY, ...places({ "1.1.0": 0.5 }) };
+    expect(decide(5.5, train, RUNS, policy).next).toBe(day(6));
     expect(decide(6.5, train, RUNS, policy).next).toBe(at(6, 23));
     expect(decide(6 + 22.75 / 24, train, RUNS, policy).next).toBe(at(6, 23));
     expect(decide(6 + 23 / 24, train, RUNS, policy).next).toBe(at(7, 23));

@@ -37,7 +37,7 @@ const ids = new WeakMap<object, number>();
 let lastId = 100_000_000;
 
 /** The id of an asset or a release: as long as it is the same object, the same one. */
-export function idOf(thing: GithubAsset | GithubRelease): number {
+function idOf(thing: GithubAsset | GithubRelease): number {
   if ("id" in thing && thing.id !== undefined) return thing.id;
   let id = ids.get(thing);
   if (id === undefined) {
@@ -69,8 +69,8 @@ export function releaseJson(release: GithubRelease, { web, repository }: { web: 
     html_url: `${web}/${repository}/releases/tag/${encodeURIComponent(tag)}`,
     body: `What is new in ${tag}`,
     author: { login: "someone" },
+    assets: assets.map((asset) => assetJson(asset, release, { web, repository })),
     ...release.json,
-    assets: release.json?.assets ?? assets.map((asset) => assetJson(asset, release, { web, repository })),
   };
 }
 

@@ -35,6 +35,7 @@ function releaseOf(commit: string, signal = new AbortController().signal): Stage
     allowDownload: true,
     enforceChecksum: true,
     allowHttp: false,
+    namedBy: null,
     environment: home.env,
     now: NOON,
     askFrom: 0n,

@@ -31,6 +31,7 @@ test("nodes that share a build download it once: a second download would replace
     allowDownload: true,
     enforceChecksum: true,
     allowHttp: false,
+    namedBy: null,
     environment: home.env,
     now: NOON,
     askFrom: 0n,

@@ -171,6 +171,13 @@ describe("bringing a home after current, which another node has moved,", () => {
     expect(info.name).toBe("1.1.0");
   });
 
+  test("is brought forward although the information about current is lost, for the plan has it", async () => {
+    behind();
+    unlinkSync(buildLayout(at.layout, "1.1.0").info);
+    expect(await perform(at.context(), FORWARD)).toMatchObject({ outcome: "done", version: "1.1.0" });
+    expect(readVersionRecord(at.layout)).toMatchObject({ value: { name: "1.1.0" } });
+  });
+
   test("is left alone where it is on current already: it only seemed to be behind", async () => {
     const { layout } = at;
     behind();
@@ -210,6 +217,7 @@ describe("bringing a home after current, which another node has moved,", () => {
 
   test("is not begun when nothing tells what current is", async () => {
     behind();
+    writePlan(at.layout, { ...requirePlan(at.layout), current: upgradeInfo({ version: "1.0.5" }) });
     writeFileSync(buildLayout(at.layout, "1.1.0").info, "torn");
     expect(await perform(at.context(), FORWARD)).toMatchObject({ outcome: "failed", stopped: false });
     expect(at.steps).toEqual([]);

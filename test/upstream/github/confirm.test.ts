@@ -47,7 +47,8 @@ function releaseOf(list: ReleaseList, name = NAME) {
 describe("a release that is confirmed", () => {
   test("costs one conditional question for its own page", async () => {
     expect(await confirm()).toMatchObject({ answer: { outcome: "unchanged" }, questions: [[1, 304]] });
-    expect(await confirm({ name: "nym-binaries-v2024.12-aero" })).toMatchObject({ questions: [[3, 304]] });
+    const { questions } = await confirm({ name: "nym-binaries-v2024.4-nutella" });
+    expect(questions).toEqual([[3, 304]]);
   });
 
   test("is unchanged when another one of its page has changed", async () => {
@@ -93,6 +94,14 @@ describe("a release that is confirmed", () => {
     const again = await askGithub(githubQuestion(server.url, { kept: answer.list }));
     expect(server.questions.slice(-4).map(({ status }) => status)).toEqual([200, 304, 304, 304]);
     expect(releaseOf(again.list)?.prerelease).toBe(true);
+  });
+
+  test("is what it was again when the change is taken back", async () => {
+    listed().prerelease = true;
+    const { answer } = await confirm();
+    listed().prerelease = false;
+    const again = await askGithub(githubQuestion(server.url, { kept: answer.list }));
+    expect(releaseOf(again.list)?.prerelease).toBe(false);
   });
 
   test("keeps its checksum when only its hashes.json is uploaded again", async () => {
