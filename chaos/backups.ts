@@ -21,6 +21,9 @@ function describe(path: string): string {
   return stat.isDirectory() ? `folder ${mode}` : `${mode} ${sha256(readFileSync(path))}`;
 }
 
+/** What nymvisor itself puts into an archive, to read it by; it is no part of the home. */
+const MANIFEST = ".nymvisor-manifest.json";
+
 interface Backup {
   /** Of the upgrade before which it was made. */
   name: string;
@@ -109,7 +112,7 @@ export class Backups {
     const tar = Bun.spawn(["tar", "-xzpf", path, "-C", folder], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
     const [said, status] = await Promise.all([tar.stderr.text(), tar.exited]);
     if (status !== 0) throw new Violation("backups", `${path} is not whole: ${said.trim()}`);
-    const tree = readTree(folder);
+    const tree = readTree(folder, [MANIFEST]);
     const differing = [...new Set([...Object.keys(tree), ...Object.keys(this.tree)])].filter(
       (name) => tree[name] !== this.tree[name],
     );

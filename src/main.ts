@@ -4,6 +4,7 @@ import { readRoot, unknownCommand } from "./commands/read-root.ts";
 import { renderError } from "./commands/render-error.ts";
 import { NymvisorError } from "./model/errors.ts";
 import { readCommandLine } from "./system/command-line.ts";
+import { ARCHIVE_CHILD } from "./system/own-program.ts";
 import { print, printError } from "./system/print.ts";
 import { styleFor } from "./system/terminal.ts";
 
@@ -21,6 +22,7 @@ async function main(): Promise<number> {
 }
 
 async function dispatch(words: readonly string[]): Promise<number> {
+  if (words[0] === ARCHIVE_CHILD) return (await import("./upgrade/archive/archive-child.ts")).runArchiveChild();
   const root = readRoot(words);
   switch (root.kind) {
     case "nothing":

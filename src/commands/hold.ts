@@ -25,7 +25,9 @@ export const hold = declareCommand({
   manual: {
     about:
       "Holds all upgrades: they are still noticed and made ready, but none is performed, by this node or another one on the same upgrade data. Only add-upgrade --now is performed all the same. A nymvisor that runs notices at once.",
-    notes: ["Without --until or --for it holds until nymvisor resume. Typed again it takes the place of the hold before."],
+    notes: [
+      "Without --until or --for it holds until nymvisor resume. Typed again it takes the place of the hold before.",
+    ],
     examples: [
       { line: "nymvisor hold", does: "Until nymvisor resume" },
       { line: "nymvisor hold --for 3days", does: "For three days from now" },

@@ -11,6 +11,8 @@ export interface SpawnRequest {
   environment: ChildEnvironment;
   /** "inherit": the child writes to our stdout and stderr itself, byte for byte, without us in between. */
   output: "inherit" | "pipe";
+  /** Written to its stdin, which then stays open until {@link Child.endInput}, or until we end; without it there is none. */
+  input?: string;
 }
 
 export interface Ending {
@@ -26,6 +28,8 @@ export interface Child {
   /** Settles when the process itself has ended and has been reaped. Never rejects. */
   exited: Promise<Ending>;
   signal(name: NodeJS.Signals): void;
+  /** Ends the input of a child that was given some. */
+  endInput?(): void;
   /** SIGKILL to everything in its process group; nothing there is no error. */
   killGroup(): void;
   /** Whether anything in its process group still runs. */
@@ -63,10 +67,10 @@ export function useSpawn(provider: (() => typeof spawnChild) | undefined): void 
   provide = provider;
 }
 
-export async function spawnReally({ command, environment, output }: SpawnRequest): Promise<Child> {
+export async function spawnReally(request: SpawnRequest): Promise<Child> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return launch(command, environment, output);
+      return launch(request);
     } catch (error) {
       if (errorCode(error) !== "ETXTBSY" || attempt === BUSY_RETRIES) throw error;
       await Bun.sleep(BUSY_PAUSE_MS);
@@ -74,15 +78,19 @@ export async function spawnReally({ command, environment, output }: SpawnRequest
   }
 }
 
-function launch(command: readonly string[], environment: ChildEnvironment, output: "inherit" | "pipe"): Child {
+function launch({ command, environment, output, input }: SpawnRequest): Child {
   const child = Bun.spawn([...command], {
     env: { ...environment },
-    stdin: "ignore",
+    stdin: input === undefined ? "ignore" : "pipe",
     stdout: output,
     stderr: output,
     detached: true,
   });
-  const { pid } = child;
+  const { pid, stdin } = child;
+  if (input !== undefined && stdin !== undefined) {
+    stdin.write(input);
+    stdin.flush();
+  }
   const toGroup = (signal: NodeJS.Signals | 0): boolean => {
     try {
       process.kill(-pid, signal);
@@ -104,6 +112,9 @@ function launch(command: readonly string[], environment: ChildEnvironment, outpu
     })),
     signal(name) {
       child.kill(name);
+    },
+    endInput() {
+      stdin?.end();
     },
     killGroup() {
       toGroup("SIGKILL");

@@ -24,6 +24,8 @@ export type NymvisorEvent =
   | { type: "poll.recovered"; source: string }
   | { type: "poll.nothing-new"; source: string; name: string; version: string }
   | { type: "release.refused"; name: string; version: string; reason: string }
+  /** It is newer than what runs, and something about it keeps it from being taken, for the time being or for good. */
+  | { type: "release.passed-over"; name: string; reason: string }
   /** It was taken out of the plan by a person. */
   | { type: "release.skipped"; name: string }
   /** It is no longer what is wanted, so it leaves the plan. */

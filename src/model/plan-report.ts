@@ -119,7 +119,8 @@ function queuedText(entry: QueuedReport, now: Instant): string[] {
   const { name, version, due, at, staging, held, ordered, why } = entry;
   const by = ordered ? ", as a person wants it" : "";
   const time = `due ${formatInstant(due)} (${relativeTo(now, due)})${by}; ${STAGING[staging]}`;
-  const later = at !== null && at > due && at > now ? [`performed from ${formatInstant(at)} (${relativeTo(now, at)})`] : [];
+  const later =
+    at !== null && at > due && at > now ? [`performed from ${formatInstant(at)} (${relativeTo(now, at)})`] : [];
   const facts = [time, ...later, ...(held ? ["held"] : []), ...(why === null ? [] : [printable(why, 400)])];
   return [`${printable(name)}  ${printable(version)}`, ...facts.flatMap((fact) => wrap(fact, WIDTH, 4))];
 }

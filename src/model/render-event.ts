@@ -50,6 +50,7 @@ const renderers: Renderers = {
       `${printable(e.name)} was taken out of the plan and is skipped from now on (nymvisor unskip NAME puts it back)`,
     ),
   "release.dropped": (e) => info(`${printable(e.name)} leaves the plan: ${e.reason}`),
+  "release.passed-over": (e) => info(`the release ${printable(e.name)} is not taken as it is: ${e.reason}`),
   "release.refused": (e) => warn(`the release ${upgrade(e)} is refused: ${e.reason}`),
 
   "upgrade.queued": (e) =>

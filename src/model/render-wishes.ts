@@ -7,7 +7,7 @@ import { wrap } from "./wrap.ts";
 const WIDTH = 80;
 
 /** A paragraph, and below it lines that can be copied. */
-export function answer(text: string, ...lines: string[]): string {
+function answer(text: string, ...lines: string[]): string {
   return `${[...wrap(text, WIDTH), ...lines].join("\n")}\n`;
 }
 

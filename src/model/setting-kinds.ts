@@ -277,3 +277,28 @@ export const windows: Kind<readonly Window[]> = {
   fromText: (text) => (text.trim() === "" ? [] : text.split(",").map((part) => part.trim())),
   toText: (value) => value.map(({ text }) => text).join(", "),
 };
+
+/** A glob pattern for paths in the daemon's home. */
+function readPattern(value: unknown): string {
+  if (typeof value !== "string") throw new RangeError(`${describeValue(value)} stands in the list; write it in quotes`);
+  if (value.trim() === "") throw new RangeError("a pattern is empty");
+  if (value.startsWith("/"))
+    throw new RangeError(`"${printable(value)}" is absolute; patterns are relative to the home`);
+  if (value.split("/").includes("..")) throw new RangeError(`"${printable(value)}" leads out of the home`);
+  return value;
+}
+
+export const patterns: Kind<readonly string[]> = {
+  hint: "PATTERN,…",
+  schema: z.codec(z.unknown(), z.custom<readonly string[]>(), {
+    decode: decoder((value: unknown) => {
+      if (Array.isArray(value)) return value.map(readPattern);
+      throw new RangeError(
+        `${describeValue(value)} stands where a list is expected, such as ["*.bloom", "data/cache"]`,
+      );
+    }),
+    encode: (value) => [...value],
+  }),
+  fromText: (text) => (text.trim() === "" ? [] : text.split(",").map((part) => part.trim())),
+  toText: (value) => value.join(", "),
+};

@@ -13,6 +13,7 @@ import {
   optionalPath,
   optionalUrl,
   path,
+  patterns,
   plainUrl,
   repository,
   text,
@@ -225,6 +226,26 @@ const table = {
     hold: own("policy", "hold", hold, {
       default: false,
       help: "Perform no upgrade, or none until a time",
+    }),
+  },
+  backup: {
+    exclude: own("backup", "exclude", patterns, {
+      default: [],
+      help: "What no backup holds: glob patterns for paths in the home; one without a slash is for names anywhere",
+    }),
+    keep: own("backup", "keep", count, {
+      default: 3,
+      help: "How many backups of upgrades are kept; the last good one always is",
+    }),
+    keep_for: own("backup", "keep_for", optionalDuration, {
+      default: "",
+      help: "Younger backups are kept as well, however many they are (default: none is kept for its age)",
+    }),
+  },
+  upgrade: {
+    keep_binaries: own("upgrade", "keep_binaries", count, {
+      default: 3,
+      help: "How many binaries of earlier upgrades are kept; those of genesis, current and the plan always are",
     }),
   },
 };

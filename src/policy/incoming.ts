@@ -128,7 +128,7 @@ export function askFromOf(info: UpgradeInfo): Instant {
 }
 
 /** Later than any date that a document can hold. */
-const NEVER: Instant = 1n << 80n;
+export const NEVER: Instant = 1n << 80n;
 
 /** What a staged binary was judged by; a change of it means staging anew. The due time is no part of it. */
 export function fingerprintOf(info: UpgradeInfo): string {

@@ -73,7 +73,7 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
     case "stop-requested":
       return stop(state, input.signal, effects, say);
     case "plan-read":
-      return planRead(state, input.plan, effects, say);
+      return planRead(state, input.plan, now, effects, say);
     case "staged":
       return updateProgress(state, input.name, input.fingerprint, (progress) => ({
         ...progress,
@@ -207,7 +207,7 @@ function isHeld(until: bigint | null, now: Moment): boolean {
   return until !== null && now.monotonic < until;
 }
 
-function planRead(state: RunState, plan: PlanView, effects: Effect[], say: Say): RunState {
+function planRead(state: RunState, plan: PlanView, now: Moment, effects: Effect[], say: Say): RunState {
   const progress = new Map<string, Progress>();
   for (const entry of plan.queue) {
     // A plan may hold a name twice; all but one of them have an objection.
@@ -233,7 +233,7 @@ function planRead(state: RunState, plan: PlanView, effects: Effect[], say: Say):
     const performed = state.phase.kind === "upgrading" && state.phase.target.name === name;
     if (!performed && plan.current !== name) say({ type: "upgrade.withdrawn", name });
   }
-  tellHolds(state.plan.holds, plan.holds, say);
+  tellHolds(state.plan.holds, plan.holds, now, say);
   return {
     ...state,
     plan,
@@ -242,7 +242,9 @@ function planRead(state: RunState, plan: PlanView, effects: Effect[], say: Say):
   };
 }
 
-function tellHolds(before: readonly Hold[], holds: readonly Hold[], say: Say): void {
+function tellHolds(known: readonly Hold[], read: readonly Hold[], now: Moment, say: Say): void {
+  const inForce = (hold: Hold) => isOnHold([hold], now);
+  const [before, holds] = [known.filter(inForce), read.filter(inForce)];
   const among = (others: readonly Hold[], { by, until }: Hold) =>
     others.some((other) => other.by === by && other.until === until);
   for (const hold of holds) if (!among(before, hold)) say({ type: "upgrades.held", ...hold });

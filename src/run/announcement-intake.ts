@@ -3,7 +3,6 @@ import type { UpgradeInfo } from "../model/documents.ts";
 import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
-import { chooseBinary } from "../policy/choose-binary.ts";
 import {
   isBeingQueued,
   isOwnedByPerson,
@@ -17,10 +16,10 @@ import type { Clock } from "../system/clock.ts";
 import { setAside } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
 import { requireOperator } from "../upgrade/operator.ts";
+import { hasOtherBytes } from "../upgrade/other-bytes.ts";
 import { queueEntry } from "../upgrade/queue-entry.ts";
 import { readHistory, readUpgradeInfo, requirePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { noteAnswer, noteQueued, settleRecords, sourceRecords } from "../upgrade/source-records.ts";
-import { hashFile, readStaged } from "../upgrade/staged.ts";
 import type { Announcement } from "../upstream/sources.ts";
 
 export interface IntakeContext {
@@ -53,7 +52,9 @@ export class AnnouncementIntake {
   async take({ info: announced, source }: Announcement, answered: boolean): Promise<boolean> {
     const { layout, emit, signal } = this.context;
     const info = this.context.schedule(announced);
-    const running = { build: this.context.running(), otherBytes: await this.hasOtherBytes(info) };
+    const current = buildLayout(layout, requirePlan(layout).current.name);
+    const otherBytes = await hasOtherBytes(info, current, this.context.platform, signal);
+    const running = { build: this.context.running(), otherBytes };
     const purpose = "queueing a release";
     const write = () => {
       if (answered) noteAnswer(layout, source, this.context.clock.wall());
@@ -119,18 +120,5 @@ export class AnnouncementIntake {
     if (found.state !== "unusable") return;
     const kept = setAside(build.info, formatStamp(clock.wall()));
     emit({ type: "document.set-aside", path: build.info, kept, reason: found.reason });
-  }
-
-  /** Whether the announced bytes differ from those that run; see {@link Running}. */
-  private async hasOtherBytes(info: UpgradeInfo): Promise<boolean | null> {
-    const { layout, platform, signal } = this.context;
-    const choice = chooseBinary(info, platform, true);
-    if (!choice.found || choice.binary.checksum === null) return null;
-    const current = buildLayout(layout, requirePlan(layout).current.name);
-    const staged = readStaged(current);
-    if (staged === undefined || staged.origin !== "downloaded") return null;
-    const { algorithm, hex } = choice.binary.checksum;
-    const ours = algorithm === "sha256" ? staged.sha256 : await hashFile(current.binary, algorithm, signal);
-    return ours !== hex;
   }
 }

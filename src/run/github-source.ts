@@ -3,18 +3,19 @@ import type { BuildInfo } from "../model/build-info.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
 import type { Duration } from "../model/duration.ts";
 import { NymvisorError, reasonOf } from "../model/errors.ts";
-import { formatInstant, formatStamp, type Instant } from "../model/instant.ts";
-import { type ReleaseList, releaseListSchema } from "../model/release-list.ts";
+import { formatStamp, type Instant } from "../model/instant.ts";
+import { isListOf, type ReleaseList, type ReleaseListSubject, releaseListSchema } from "../model/release-list.ts";
 import type { Release } from "../model/releases.ts";
 import type { Configuration } from "../model/settings.ts";
 import type { ReleaseDecision } from "../policy/decide-releases.ts";
 import { readDocument, writeDocument } from "../system/documents.ts";
 import { explanation, setAside } from "../system/durable.ts";
-import { tryLock, withLock } from "../system/lock.ts";
+import { tryLock, waitForLock, withLock } from "../system/lock.ts";
 import { requirePlan } from "../upgrade/shared-documents.ts";
 import { noteAnswer, sourceRecords } from "../upgrade/source-records.ts";
 import type { askGithub } from "../upstream/github/ask.ts";
 import type { confirmGithub } from "../upstream/github/confirm.ts";
+import { isAnswered, isFresh, isWithin, unanswered, waiting } from "./list-age.ts";
 import type { PolledSource } from "./poller.ts";
 import { type FollowerContext, type Judgement, ReleaseFollower } from "./release-follower.ts";
 
@@ -46,7 +47,9 @@ export class GithubSource implements PolledSource {
   private readonly follower: ReleaseFollower;
   private list: ReleaseList | null | undefined;
   private decision: ReleaseDecision | undefined;
-  private tokenRefused = false;
+  private refusedToken: string | null = null;
+  /** Why the last question was not answered; undefined where it was. */
+  private failure: NymvisorError | undefined;
   private readonly said = new Set<string>();
 
   constructor(private readonly context: GithubContext) {
@@ -55,9 +58,17 @@ export class GithubSource implements PolledSource {
 
   async ask(urgent: boolean): Promise<boolean> {
     const rate = this.context.configuration.nymvisor.upstream_polling_rate;
-    const list = await this.refresh(urgent && rate > URGENT_RATE ? URGENT_RATE : rate);
+    let list: ReleaseList;
+    try {
+      list = await this.refresh(urgent && rate > URGENT_RATE ? URGENT_RATE : rate);
+    } catch (error) {
+      if (!this.context.signal.aborted) await this.review();
+      throw error;
+    }
     this.follower.retry();
     this.decision = await this.follower.follow(list);
+    // Though what was known is followed all the same.
+    if (!isAnswered(list)) throw this.failure ?? unanswered(list);
     return this.decision.chosen !== null;
   }
 
@@ -87,49 +98,49 @@ export class GithubSource implements PolledSource {
 
   /** The list as it was answered last, or null. */
   kept(): ReleaseList | null {
-    if (this.list === undefined) this.list = this.read();
+    if (this.list === undefined) this.list = this.readOwn();
     return this.list;
   }
 
   /** The last list, though another process may have asked for it. */
   private latest(): ReleaseList | null {
     const known = this.list ?? null;
-    const found = this.read();
+    const found = this.readOwn();
     this.list = known === null || (found !== null && found.askedAt > known.askedAt) ? found : known;
     return this.list;
   }
 
   /**
-   * The list, asked for anew if the last question lies further back than `rate`.
-   * @throws {NymvisorError} if there is no valid answer; what is known stays.
+   * The list, asked for anew if the last question lies further back than `rate`; the one before where GitHub wants to be
+   * left alone. @throws {NymvisorError} if there is no valid answer; what is known stays.
    */
   async refresh(rate: Duration): Promise<ReleaseList> {
     const { layout, clock, signal, emit } = this.context;
     // A neighbour may have asked since.
-    this.list = this.read();
+    const found = this.read();
+    this.list = found !== null && isListOf(found, this.subject()) ? found : null;
     const now = clock.wall();
     if (this.list !== null && isFresh(this.list, rate, now)) return this.list;
     const attempt = tryLock(layout.listingLock, "asking GitHub");
+    if (attempt.lock === null && this.context.onlooking) {
+      // A person waits for the answer that another one is getting.
+      (await waitForLock(layout.listingLock, "asking GitHub", { signal })).release();
+      return this.refresh(rate);
+    }
     if (attempt.lock === null) {
       if (this.list !== null && this.list.answeredAt !== null) return this.list;
       throw new NymvisorError({ what: "another node is asking GitHub", why: `it holds ${layout.listingLock}` });
     }
     try {
-      const answer = await this.context.askGithub({ ...this.question(), kept: this.list, now });
-      this.tokenRefused ||= answer.tokenRefused;
+      const question = this.question();
+      // Of another repository it tells how long the API wants to be left alone.
+      const answer = await this.context.askGithub({ ...question, kept: found, now });
+      if (answer.tokenRefused) this.refusedToken = question.token;
       this.keep(answer.list);
       for (const reason of answer.warnings) this.sayOnce(reason);
-      if (answer.outcome === "failed") throw answer.failure;
-      if (answer.outcome === "waiting" && answer.list.answeredAt === null) {
-        throw new NymvisorError({
-          what: `GitHub is not asked before ${answer.list.waitUntil === null ? "later" : formatInstant(answer.list.waitUntil)}`,
-          why: "it was asked too often, by this node or others at its address",
-          next: "a token raises the limit: NYMVISOR_GITHUB_TOKEN, or github.token_file",
-        });
-      }
-      if (answer.outcome === "waiting" && answer.list.waitUntil !== null) {
-        this.sayOnce(`GitHub is not asked before ${formatInstant(answer.list.waitUntil)}: it was asked too often`);
-      }
+      if (answer.outcome === "failed") throw this.noteFailure(answer.failure);
+      if (answer.outcome === "waiting") this.requireAnyAnswer(answer.list);
+      else this.failure = undefined;
       if (answer.outcome !== "waiting" && !this.context.onlooking) {
         const note = () => noteAnswer(layout, this.name, now);
         await withLock(layout.upgradeLock, "noting an answer", note, { signal }).catch((error: unknown) => {
@@ -145,22 +156,33 @@ export class GithubSource implements PolledSource {
 
   /**
    * Just before an upgrade is performed: asks whether its release still is what it was, unless that was asked a moment
-   * ago. If it is not, the plan is brought up to that. No answer changes nothing.
+   * ago, and brings the plan up to that, and to what is wanted now: the entry may be older than the settings. No answer
+   * is no reason to wait.
    */
   async confirm(name: string, signal: AbortSignal): Promise<void> {
     const { layout, clock } = this.context;
     if (!sourceRecords(layout).queued.some((record) => record.name === name && record.source === this.name)) return;
     const list = this.latest();
     const now = clock.wall();
-    if (list === null || isWithin(list.answeredAt, CONFIRM_AFTER, now)) return;
+    if (list === null || list.answeredAt === null) return;
+    const isRecent = isWithin(list.answeredAt, CONFIRM_AFTER, now);
+    this.decision = await this.follower.bringUp(isRecent ? list : await this.askAgain(list, name, signal));
+  }
+
+  /** @returns the list as it is now, as far as the release is concerned; the same where there is no answer. */
+  private async askAgain(list: ReleaseList, name: string, signal: AbortSignal): Promise<ReleaseList> {
+    const now = this.context.clock.wall();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_LIMIT_MS)]);
     try {
-      const answer = await this.context.confirmGithub({ ...this.question(), signal: limit, kept: list, now, name });
-      this.tokenRefused ||= answer.tokenRefused;
+      const question = this.question();
+      const answer = await this.context.confirmGithub({ ...question, signal: limit, kept: list, now, name });
+      if (answer.tokenRefused) this.refusedToken = question.token;
       this.keep(answer.list);
-      if (answer.outcome === "changed") this.decision = await this.follower.follow(answer.list);
+      for (const reason of answer.warnings) this.sayOnce(reason);
+      return answer.list;
     } catch (error) {
       if (signal.aborted || !limit.aborted) throw error;
+      return list;
     }
   }
 
@@ -169,12 +191,36 @@ export class GithubSource implements PolledSource {
     this.follower.refuse(sha256, reason);
   }
 
+  private noteFailure(failure: NymvisorError): NymvisorError {
+    this.failure = failure;
+    return failure;
+  }
+
+  /** While GitHub wants to be left alone. @throws {NymvisorError} if it has never answered. */
+  private requireAnyAnswer(list: ReleaseList): void {
+    if (list.answeredAt === null) throw this.failure ?? unanswered(list);
+    // Else it is said with the failure.
+    const isSaid = !isAnswered(list) && !this.context.onlooking;
+    if (!isSaid) this.sayOnce(waiting(list));
+  }
+
+  private subject(): ReleaseListSubject {
+    const { api_url: apiUrl, repository, tag_prefix: tagPrefix } = this.context.configuration.github;
+    return { apiUrl, repository, tagPrefix, daemon: this.context.layout.daemon };
+  }
+
   private question() {
-    const { configuration, layout, platform, environment, signal } = this.context;
-    const { api_url: apiUrl, repository, tag_prefix: tagPrefix } = configuration.github;
+    const { platform, environment, signal } = this.context;
     const architecture = platform.slice(platform.indexOf("-") + 1);
-    const token = this.tokenRefused ? null : this.token();
-    return { apiUrl, repository, tagPrefix, daemon: layout.daemon, architecture, token, environment, signal };
+    const token = this.token();
+    return {
+      ...this.subject(),
+      architecture,
+      // Another one may have taken its place since, in the file.
+      token: token === this.refusedToken ? null : token,
+      environment,
+      signal,
+    };
   }
 
   private token(): string | null {
@@ -190,6 +236,12 @@ export class GithubSource implements PolledSource {
       this.sayOnce(`the token file ${path} cannot be read, so GitHub is asked without a token: ${explanation(error)}`);
     }
     return null;
+  }
+
+  /** The list on disk, if it is one of what is asked for. */
+  private readOwn(): ReleaseList | null {
+    const found = this.read();
+    return found !== null && isListOf(found, this.subject()) ? found : null;
   }
 
   private read(): ReleaseList | null {
@@ -218,14 +270,4 @@ export class GithubSource implements PolledSource {
     this.said.add(reason);
     this.context.emit({ type: "source.warning", source: this.name, reason });
   }
-}
-
-/** Whether there is an answer, and the last question, whatever came of it, is less than so long ago. */
-function isFresh(list: ReleaseList, rate: Duration, now: Instant): boolean {
-  return list.answeredAt !== null && isWithin(list.askedAt, rate, now);
-}
-
-/** Whether it was less than so long ago; a clock that was set back makes it old. */
-function isWithin(moment: Instant | null, duration: Duration, now: Instant): boolean {
-  return moment !== null && moment <= now && now - moment < duration;
 }

@@ -57,12 +57,14 @@ export function freshness(
 ): Pick<PlanReport, "asOf" | "stale"> {
   const { answered, since } = sourceRecords(layout);
   const listed = keptList(layout, configuration)?.answeredAt ?? null;
-  const asOf = [...Object.values(answered), ...(listed === null ? [] : [listed])].reduce<Instant | null>(
-    (latest, moment) => (latest === null || moment > latest ? moment : latest),
-    null,
-  );
+  const answers = [...Object.values(answered), ...(listed === null ? [] : [listed])];
+  const asOf = answers.length === 0 ? null : latestOf(answers);
   const heard = asOf ?? since;
   return { asOf, stale: heard !== null && now - heard > configuration.upstream.stale_after };
+}
+
+function latestOf(moments: readonly Instant[]): Instant {
+  return moments.toSorted((left, right) => (left < right ? 1 : -1))[0] ?? 0n;
 }
 
 function describeQueued(
@@ -76,15 +78,13 @@ function describeQueued(
 ): QueuedReport {
   const { name, version, due, objection, anyTime, despiteHold } = entry;
   const held = holds.length > 0 && !despiteHold;
-  const staging = objection === null ? stagingOf(layout, name, runs) : { staging: "refused" as const, why: objection };
+  const { staging, why } = stagingOf(layout, name, runs);
   const endless = held && holds.some(({ until }) => until === null);
-  const earliest = [now, due, entry.askFrom, ...(held ? holds.flatMap(({ until }) => until ?? []) : [])].reduce(
-    (latest, moment) => (moment > latest ? moment : latest),
-  );
+  const earliest = latestOf([now, due, entry.askFrom, ...(held ? holds.flatMap(({ until }) => until ?? []) : [])]);
   const opening = anyTime ? { start: earliest } : nextOpen(policy.window, earliest);
-  const start = opening === null ? null : opening.start > earliest ? opening.start : earliest;
-  const at = objection !== null || endless || staging.staging === "refused" ? null : start;
-  return { name, version, source, due, at, held, ordered: anyTime, ...staging };
+  const start = opening === null ? null : latestOf([earliest, opening.start]);
+  const at = objection !== null || endless || staging === "refused" ? null : start;
+  return { name, version, source, due, at, staging, held, ordered: anyTime, why: objection ?? why };
 }
 
 /** Of `upgrade-status.json`, in which a nymvisor that runs tells how far it is. */

@@ -7,15 +7,18 @@ import type { Instant } from "../model/instant.ts";
 import { objectionToUpgradeName } from "../model/names.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { ReleaseList } from "../model/release-list.ts";
-import type { Release, RunningBuild } from "../model/releases.ts";
+import type { Release, RunningBuild, Verdict } from "../model/releases.ts";
 import type { SourceRecords } from "../model/source-records.ts";
 import { chooseBinary } from "../policy/choose-binary.ts";
 import { decideReleases, type Known, type ReleaseDecision, type ReleasePolicy } from "../policy/decide-releases.ts";
+import { timesOfEntry } from "../policy/entry-times.ts";
 import { bytesOf } from "../policy/find-running.ts";
 import { releasesOf } from "../policy/github-releases.ts";
 import { sameAnnouncement, withAskFrom } from "../policy/incoming.ts";
 import { orderOf } from "../policy/operator-wishes.ts";
 import { isOrderable } from "../policy/ordered-release.ts";
+import { obstaclesOf } from "../policy/release-obstacles.ts";
+import { ageOf } from "../policy/release-times.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { withLock } from "../system/lock.ts";
@@ -88,7 +91,7 @@ export class ReleaseFollower {
     const queued = plan.queuedUp.find(({ name }) => name === chosen?.release.name);
     const record = sourceRecords(this.context.layout).queued.find(({ name }) => name === chosen?.release.name);
     if (chosen === null || queued === undefined || record?.source !== this.context.source) return judgement;
-    const due = this.dueOf(chosen, queued, record);
+    const { due } = timesOfEntry(chosen, queued, record, this.context.instance);
     const verdicts = judgement.decision.verdicts.map((verdict) =>
       verdict.name === chosen.release.name ? { ...verdict, at: due } : verdict,
     );
@@ -121,14 +124,39 @@ export class ReleaseFollower {
    * first, if it is old enough. @throws {NymvisorError} if plan or records cannot be read or written.
    */
   async follow(list: ReleaseList): Promise<ReleaseDecision> {
-    const { layout, signal } = this.context;
+    const { layout } = this.context;
     const { decision, warnings } = this.judge(list, requirePlan(layout));
     for (const warning of [...warnings, ...decision.warnings]) this.warnOnce(warning);
-    if (decision.identify !== null && this.context.allowDownload && (await this.identify(decision.identify))) {
-      return this.follow(list);
+    if (decision.identify !== null && this.context.allowDownload) {
+      // What is withdrawn does not stay in the plan for as long as a download takes.
+      await this.locked(() => this.leave(list));
+      if (await this.identify(decision.identify)) return this.follow(list);
     }
-    const purpose = "following the releases";
-    return withLock(layout.upgradeLock, purpose, () => this.apply(list), { signal });
+    return this.bringUp(list);
+  }
+
+  /** As {@link follow}, by what is known already. */
+  async bringUp(list: ReleaseList): Promise<ReleaseDecision> {
+    const decision = await this.locked(() => this.apply(list));
+    this.tellObstacles(decision);
+    return decision;
+  }
+
+  private locked(change: () => ReleaseDecision): Promise<ReleaseDecision> {
+    const { layout, signal } = this.context;
+    return withLock(layout.upgradeLock, "following the releases", change, { signal });
+  }
+
+  /** Why what is newer is not taken, once each; what staging has found is told already. */
+  private tellObstacles(decision: ReleaseDecision): void {
+    if ("unknown" in decision.runs) this.warnOnce(`none is taken by itself: ${decision.runs.unknown}`);
+    const told = new Set([...this.refused.values(), ...this.unasked.values()]);
+    for (const { name, version, state, why } of obstaclesOf(decision)) {
+      if (told.has(why) || this.said.has(`${name} ${why}`)) continue;
+      this.said.add(`${name} ${why}`);
+      if (state !== "refused") this.context.emit({ type: "release.passed-over", name, reason: why });
+      else this.context.emit({ type: "release.refused", name, version: version ?? "unknown version", reason: why });
+    }
   }
 
   private warnOnce(reason: string): void {
@@ -205,6 +233,13 @@ export class ReleaseFollower {
 
   /** Under the lock. */
   private apply(list: ReleaseList): ReleaseDecision {
+    const decision = this.leave(list);
+    if (decision.chosen !== null) this.enter(decision.chosen);
+    return decision;
+  }
+
+  /** Takes out of the plan what does not belong there any more. Under the lock. */
+  private leave(list: ReleaseList): ReleaseDecision {
     const { layout, clock, emit, source } = this.context;
     const before = requirePlan(layout);
     for (const name of settleRecords(layout, before, clock.wall())) emit({ type: "release.skipped", name });
@@ -218,18 +253,38 @@ export class ReleaseFollower {
       // A person who has moved it wants it, as long as it is there to be wanted.
       const wanted = verdict?.state === "superseded" || verdict?.state === "too-young";
       const entry = requirePlan(layout).queuedUp.find(({ name }) => name === record.name);
-      if (wanted && entry !== undefined && entry.upgradeTime !== record.upgradeTime) continue;
-      const order = entry === undefined ? undefined : orderOf(entry, operator);
       const release = releases.find(({ name }) => name === record.name);
-      if (entry !== undefined && order !== undefined && release !== undefined && verdict !== undefined) {
+      if (entry !== undefined && release !== undefined && verdict !== undefined) {
         const sameBytes = announcedBytes(entry, this.context.platform) === bytesOf(release);
-        if (sameBytes && isOrderable(release, verdict, order)) continue;
+        const moved = entry.upgradeTime !== record.upgradeTime;
+        if (wanted && moved && (sameBytes || this.exchange(entry, release, verdict, record))) continue;
+        // What was ordered is these bytes.
+        const order = orderOf(entry, operator);
+        if (sameBytes && order !== undefined && isOrderable(release, verdict, order)) continue;
       }
       const reason = verdict === undefined ? "its source no longer has it" : verdict.why;
       this.remove(record, reason);
     }
-    if (chosen !== null) this.enter(chosen);
     return decision;
+  }
+
+  /**
+   * Brings an entry whose time a person has moved up to the other bytes that its release has now: they have to come of age
+   * anew. @returns false if nothing tells their version.
+   */
+  private exchange(
+    entry: UpgradeInfo,
+    release: Release,
+    { version }: Verdict,
+    record: SourceRecords["queued"][number],
+  ): boolean {
+    if (version === null) return false;
+    const { layout, policy, emit } = this.context;
+    const due = entry.upgradeTime;
+    const askFrom = ageOf(release, policy()).end;
+    queueEntry(layout, this.describe({ release, version, due, askFrom }, entry), record);
+    emit({ type: "upgrade.queued", name: release.name, version, due, replaces: true });
+    return true;
   }
 
   private remove(record: SourceRecords["queued"][number], reason: string): void {
@@ -247,23 +302,18 @@ export class ReleaseFollower {
     const record = sourceRecords(layout).queued.find((one) => one.name === name && one.source === source);
     // A person's own entry of that name stays as it is.
     if (queued !== undefined && record === undefined) return;
-    const due = queued === undefined || record === undefined ? chosen.due : this.dueOf(chosen, queued, record);
-    const info = this.describe({ ...chosen, due }, queued ?? null);
+    const known = queued === undefined || record === undefined ? null : { queued, record };
+    const times = known === null ? chosen : timesOfEntry(chosen, known.queued, known.record, instance);
+    const info = this.describe({ ...chosen, ...times }, queued ?? null);
     if (queued !== undefined && sameAnnouncement(queued, info)) return;
-    const moved = queued !== undefined && record !== undefined && queued.upgradeTime !== record.upgradeTime;
-    queueEntry(layout, info, { source, by: instance, upgradeTime: moved ? record.upgradeTime : due });
-    emit({ type: "upgrade.queued", name, version: chosen.version, due, replaces: queued !== undefined });
-  }
-
-  /** A time that a person has moved stays, and so does one that a neighbour chose, unless the release is too young then. */
-  private dueOf(
-    { due, askFrom }: NonNullable<ReleaseDecision["chosen"]>,
-    queued: UpgradeInfo,
-    record: SourceRecords["queued"][number],
-  ): Instant {
-    if (queued.upgradeTime !== record.upgradeTime) return queued.upgradeTime;
-    if (record.by !== this.context.instance && queued.upgradeTime >= askFrom) return queued.upgradeTime;
-    return due;
+    // Who chose the time may change it, though somebody else has changed the rest.
+    const isKept = known !== null && known.queued.upgradeTime === times.due;
+    queueEntry(layout, info, {
+      source,
+      by: isKept ? known.record.by : instance,
+      upgradeTime: isKept ? known.record.upgradeTime : times.due,
+    });
+    emit({ type: "upgrade.queued", name, version: chosen.version, due: times.due, replaces: queued !== undefined });
   }
 
   private describe(

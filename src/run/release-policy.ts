@@ -15,10 +15,15 @@ import { makeFolderDurably } from "../system/durable.ts";
 
 /** For releases whose source names no time, where the operator has not set another. */
 const USUAL_AGE: Duration = 86_400_000_000_000n;
-const USUAL_SPREAD: Duration = 3_600_000_000_000n;
+export const USUAL_SPREAD: Duration = 3_600_000_000_000n;
 
 /** What settings and people want of releases whose source names no time. */
-export function releasePolicy({ policy, daemon }: Configuration, operator: Operator, seed: string): ReleasePolicy {
+export function releasePolicy(
+  { policy, daemon }: Configuration,
+  operator: Operator,
+  /** Null: none is drawn yet, and times are the earliest that there may be. */
+  seed: string | null,
+): ReleasePolicy {
   return {
     minimumAge: policy.minimum_release_age ?? USUAL_AGE,
     spread: policy.spread ?? USUAL_SPREAD,
@@ -27,7 +32,7 @@ export function releasePolicy({ policy, daemon }: Configuration, operator: Opera
     enforceChecksum: daemon.enforce_download_checksum,
     skipped: new Set(operator.skipped.map(({ name }) => name)),
     pin: operator.pin?.release ?? null,
-    fraction: (name) => fractionOf(seed, name),
+    fraction: (name) => (seed === null ? 0 : fractionOf(seed, name)),
   };
 }
 
@@ -48,13 +53,19 @@ export function scheduleAnnounced(info: UpgradeInfo, { policy }: Configuration, 
 
 const seedSchema = z.object({ seed: z.string().min(16) });
 
+/** What was drawn for this instance before, or null; nothing is made. */
+export function keptSpreadSeed(layout: Layout): string | null {
+  const found = readDocument(seedSchema, layout.spreadSeed);
+  return found.state === "found" ? found.value.seed : null;
+}
+
 /**
  * What this instance draws its delays from: random, made once. Instances are usually called alike, so it cannot be made
  * from their names. A disk that does not take it gives other delays after the next start, and nothing worse.
  */
 export function spreadSeed(layout: Layout, emit: Emit): string {
-  const found = readDocument(seedSchema, layout.spreadSeed);
-  if (found.state === "found") return found.value.seed;
+  const kept = keptSpreadSeed(layout);
+  if (kept !== null) return kept;
   const seed = crypto.randomUUID();
   try {
     makeFolderDurably(layout.instanceData);

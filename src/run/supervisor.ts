@@ -10,7 +10,7 @@ import type { Instant } from "../model/instant.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { LOCAL_BACKOFF } from "../policy/backoff.ts";
-import { decide, initialState, nextWake } from "../policy/run.ts";
+import { decide, initialState, isOnHold, nextWake } from "../policy/run.ts";
 import type { Effect, Moment, PlanView, RunInput, RunState, Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
@@ -167,6 +167,7 @@ export class Supervisor {
       { ...view, queue: [], behind: home.agreement.state === "behind" },
       settled ? null : { failures: 1, retryAt: clock.monotonic() + LOCAL_BACKOFF.first },
     );
+    for (const hold of view.holds) if (isOnHold([hold], this.now())) emit({ type: "upgrades.held", ...hold });
     this.take({ type: "time-passed" });
     this.watcher = this.context.services.watchPlan(layout, () => this.readPlan(), emit);
     this.take({ type: "plan-read", plan: { ...view, behind: home.agreement.state === "behind" } });
@@ -263,6 +264,10 @@ export class Supervisor {
     return new GithubSource({
       ...this.context,
       ...services,
+      emit: (event) => {
+        if (event.type === "release.refused") this.status.refused(event.name, event.reason);
+        this.context.emit(event);
+      },
       instance: configuration.nymvisor.id,
       source: "github",
       token: this.context.githubToken,

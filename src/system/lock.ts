@@ -8,8 +8,9 @@ import { self } from "./process-table.ts";
 
 /**
  * Locks between processes: flock(2) on a file that is there only while it is held. The kernel ties the lock to the open
- * file, so a holder that is killed gives it back at once, a holder that is stopped (SIGSTOP) keeps it, and nothing ever
- * has to be judged stale by its age. The Rust program locks `upgrade.lock` in the same way, so the two exclude each other.
+ * file, so a holder that is killed gives it back at once, or as soon as a child that it was just starting has become its
+ * program; a holder that is stopped (SIGSTOP) keeps it, and nothing ever has to be judged stale by its age. The Rust
+ * program locks `upgrade.lock` in the same way, so the two exclude each other.
  */
 
 /** Who holds a lock: written into the file for people and error messages; the lock itself is the kernel's. */

@@ -5,11 +5,11 @@ import { formatStamp, type Instant } from "../model/instant.ts";
 import { isWithin } from "../model/paths.ts";
 import { disk } from "../system/disk.ts";
 import { explanation, makeFolderDurably, sweepTemporaries } from "../system/durable.ts";
-import { ArchiveFile } from "./archive/archive-file.ts";
-import { type ArchivedTree, archiveTree } from "./archive/archive-tree.ts";
-import { GzipWriter } from "./archive/gzip-writer.ts";
+import { type BackupFacts, manifestHead } from "./archive/manifest.ts";
 import { type HomeSize, measureHome } from "./archive/measure-home.ts";
+import { pathFilter } from "./archive/path-patterns.ts";
 import { type FolderIdentity, identifyFolder } from "./archive/walk.ts";
+import { type WrittenArchive, writeArchive } from "./archive/write-archive.ts";
 
 /**
  * Saves a daemon's home while the daemon is stopped: every second here is downtime. So the home is walked once, read
@@ -34,45 +34,50 @@ export interface BackupRequest {
   /** Becomes the stamp in the file's name. */
   at: Instant;
   signal?: AbortSignal | undefined;
+  /** What the manifest tells about the backup; without it, only when and of which home it was taken. */
+  facts?: BackupFacts | undefined;
+  /** Glob patterns of `[backup] exclude`. */
+  exclude?: readonly string[] | undefined;
   /** The contents that {@link checkBackupRoom} counted, as the total of the progress. */
   expectedBytes?: number | undefined;
   /** Bytes of contents that were read so far, at most once a mebibyte, and the total if one was expected. */
   onProgress?: ((done: number, total: number | null) => void) | undefined;
 }
 
-export interface Backup extends ArchivedTree {
-  path: string;
-  /** Size of the archive. */
-  bytes: number;
+export type Backup = WrittenArchive;
+
+/** Why a backup was made, as its file's name says it. */
+export type BackupKind = "preupgrade" | "manual";
+
+/** Of a home that was stopped for an upgrade, where nobody says more. */
+function unknownFacts(upgrade: string): BackupFacts {
+  return { daemon: null, upgrade, from: null, taken: "stopped", note: "" };
 }
 
 /**
- * Archives the home as `<backups>/<name>/backup-<stamp>-preupgrade.tar.gz`, without its top-level `nymvisor` and without
- * the backups. An existing file is never replaced: a taken stamp is counted up by a millisecond.
+ * Archives the stopped home as `<backups>/<name>/backup-<stamp>-preupgrade.tar.gz`, without its top-level `nymvisor` and
+ * without the backups. An existing file is never replaced: a taken stamp is counted up by a millisecond.
  *
  * When it returns, the archive, its name and the folders above it are durable. When it throws, nothing is left behind.
  * @throws {NymvisorError} when something in the home cannot be read, when the archive cannot be written, and when the
  * signal is aborted.
  */
 export async function backUp(request: BackupRequest): Promise<Backup> {
-  const { home, backups, name, at, signal, onProgress, expectedBytes } = request;
+  const { home, backups, name, at, signal, onProgress, expectedBytes, exclude = [] } = request;
   refuseHomeInBackups(home, backups);
-  const folder = join(backups, name);
-  makePrivateFolder(folder);
-  const archive = new ArchiveFile(pathAt(folder, at));
+  const folder = makeBackupFolder(backups, name);
   try {
-    const gzip = new GzipWriter((parts) => archive.write(parts));
-    const tree = await archiveTree(home, gzip, {
+    return await writeArchive({
+      tree: home,
+      head: manifestHead(request.facts ?? unknownFacts(name), home, at),
+      names: () => pathsFrom(folder, at, "preupgrade"),
+      readBack: false,
       excluded: foldersAt(backups, folder),
+      leaveOut: pathFilter(exclude),
       signal,
       onProgress: (done) => onProgress?.(done, expectedBytes === undefined ? null : Math.max(done, expectedBytes)),
     });
-    await gzip.end();
-    signal?.throwIfAborted();
-    const path = await archive.publish(pathsFrom(folder, at));
-    return { ...tree, path, bytes: archive.bytes };
   } catch (error) {
-    await archive.discard();
     throw signal?.aborted && !(error instanceof NymvisorError) ? interrupted(home, signal) : error;
   }
 }
@@ -84,7 +89,7 @@ export interface BackupRoom extends HomeSize {
   available: number;
 }
 
-export interface BackupRoomRequest extends Pick<BackupRequest, "home" | "backups"> {
+export interface BackupRoomRequest extends Pick<BackupRequest, "home" | "backups" | "exclude"> {
   /** An upgrade whose folder is made already, so that what would keep it from being made shows now. */
   name?: string;
 }
@@ -93,9 +98,9 @@ export interface BackupRoomRequest extends Pick<BackupRequest, "home" | "backups
  * What a backup made now would need, and what there is. It is asked while the daemon runs.
  * @throws {NymvisorError} when the home holds something that cannot be read, and when backups cannot be written there.
  */
-export async function checkBackupRoom({ home, backups, name }: BackupRoomRequest): Promise<BackupRoom> {
+export async function checkBackupRoom({ home, backups, name, exclude }: BackupRoomRequest): Promise<BackupRoom> {
   refuseHomeInBackups(home, backups);
-  const size = await measureHome(home, foldersAt(backups));
+  const size = await measureHome(home, foldersAt(backups), pathFilter(exclude ?? []));
   const nearest = nearestFolder(backups);
   requireWritable(nearest);
   if (name !== undefined) makePrivateFolder(join(backups, name));
@@ -116,12 +121,18 @@ export function sweepUnfinishedBackups(backups: string): string[] {
   return names.flatMap((name) => sweepTemporaries(join(backups, name)));
 }
 
-function pathAt(folder: string, at: Instant): string {
-  return join(folder, `backup-${formatStamp(at)}-preupgrade.tar.gz`);
+/** The paths that a backup of that moment may take, the first first. */
+export function* pathsFrom(folder: string, at: Instant, kind: BackupKind): Generator<string> {
+  for (let instant = at; ; instant += MILLISECOND) {
+    yield join(folder, `backup-${formatStamp(instant)}-${kind}.tar.gz`);
+  }
 }
 
-function* pathsFrom(folder: string, at: Instant): Generator<string> {
-  for (let instant = at; ; instant += MILLISECOND) yield pathAt(folder, instant);
+/** The private folder of one upgrade's backups, durable. @throws {NymvisorError} if it cannot be made. */
+export function makeBackupFolder(backups: string, name: string): string {
+  const folder = join(backups, name);
+  makePrivateFolder(folder);
+  return folder;
 }
 
 /** The folder of one upgrade is nymvisor's, so it is closed even if it was there before; those above it may not be. */
@@ -145,7 +156,7 @@ function refuseHomeInBackups(home: string, backups: string): void {
   });
 }
 
-function foldersAt(...paths: string[]): FolderIdentity[] {
+export function foldersAt(...paths: string[]): FolderIdentity[] {
   return paths.map(identifyFolder).filter((folder) => folder !== undefined);
 }
 

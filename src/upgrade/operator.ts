@@ -18,11 +18,15 @@ export function writeOperator(layout: Layout, operator: Operator): void {
   writeDocument(operatorSchema, layout.operator, operator);
 }
 
-/** Notes that a person has named the time of an entry, and drops what was noted of entries that are gone. */
+/** Notes that a person has named the time of an entry; see {@link withOrder}. Durable when it returns. */
 export function noteOrder(layout: Layout, order: Order, planned: ReadonlySet<string>): void {
-  const operator = requireOperator(layout);
+  writeOperator(layout, withOrder(requireOperator(layout), order, planned));
+}
+
+/** With an order, and without what was noted of entries that are gone. */
+export function withOrder(operator: Operator, order: Order, planned: ReadonlySet<string>): Operator {
   const others = operator.orders.filter(({ name }) => name !== order.name && planned.has(name));
-  writeOperator(layout, { ...operator, orders: [...others, order] });
+  return { ...operator, orders: [...others, order] };
 }
 
 /** What an order may be about: all that is planned, and what runs. */

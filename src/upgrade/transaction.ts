@@ -113,12 +113,13 @@ async function prepareUpgrade(
   context: TransactionContext,
   { name, fingerprint, from }: Extract<Target, { kind: "upgrade" }>,
 ): Promise<Prepared> {
-  const { layout, signal } = context;
+  const { layout, clock, signal } = context;
   const build = buildLayout(layout, name);
   requireFrom(layout, from);
   if (requirePlan(layout).current.name !== from) await settleFirst(context, from);
   const info = requirePlan(layout).queuedUp.find((entry) => entry.name === name);
-  if (info === undefined || fingerprintOf(info) !== fingerprint) throw withdrawn(name);
+  const isAsDecided = info !== undefined && fingerprintOf(info) === fingerprint && info.upgradeTime <= clock.wall();
+  if (!isAsDecided) throw withdrawn(name);
   const staged = await verifyStaged(build, signal);
   return { from, info, build, buildInfo: staged.buildInfo, staged };
 }

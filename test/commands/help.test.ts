@@ -120,7 +120,7 @@ describe("the help of every command", () => {
   });
 
   test("has commands with -o|--output where the reference has them", async () => {
-    for (const name of ["init", "add-upgrade", "config", "build-info", "daemon-build-info"]) {
+    for (const name of ["init", "check", "plan", "add-upgrade", "config", "build-info", "daemon-build-info"]) {
       expect(entryOf(await helpOf(name), "--output")).toStartWith("-o, --output <text|json>");
     }
   });

@@ -2,8 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { parseArgs } from "citty";
 import { addUpgrade, addUpgradeRequest } from "../../src/commands/add-upgrade.ts";
 import type { Command } from "../../src/commands/command.ts";
+import { hold, holdEnd } from "../../src/commands/hold.ts";
 import { init, initRequest } from "../../src/commands/init.ts";
 import { readArguments } from "../../src/commands/read-arguments.ts";
+import { upgrade, upgradeRequest } from "../../src/commands/upgrade.ts";
 import { UsageError } from "../../src/model/errors.ts";
 import { parseInstant } from "../../src/model/instant.ts";
 
@@ -115,5 +117,30 @@ describe("what add-upgrade is asked for", () => {
     [[]],
   ])("%p is a usage error", (words) => {
     expect(() => addRequest("x", ...words)).toThrow(UsageError);
+  });
+});
+
+describe("how long upgrades are held", () => {
+  test.each<[string[], ReturnType<typeof holdEnd>]>([
+    [[], { kind: "ever" }],
+    [["--for", "1h 30m"], { kind: "after", delay: 5_400_000_000_000n }],
+    [["--until", "2199-01-01T01:00:00+01:00"], { kind: "at", instant: parseInstant("2199-01-01T00:00:00Z") }],
+  ])("is read from %j", (words, end) => {
+    expect(holdEnd(parsed(hold, words))).toEqual(end);
+  });
+});
+
+describe("what upgrade is asked for", () => {
+  test("is the newest release at once, if nothing else is given", () => {
+    expect(upgradeRequest(parsed(upgrade, []))).toEqual({ release: null, due: null, allowDowngrade: false });
+    expect(upgradeRequest(parsed(upgrade, ["--now"]))).toMatchObject({ due: null });
+  });
+
+  test("is a release, a time and a step back, as they are given", () => {
+    expect(upgradeRequest(parsed(upgrade, ["1.2.0", "--allow-downgrade", "--at=2199-01-01T00:00:00Z"]))).toEqual({
+      release: "1.2.0",
+      due: parseInstant("2199-01-01T00:00:00Z"),
+      allowDowngrade: true,
+    });
   });
 });

@@ -7,7 +7,10 @@ import { takeIn } from "./support/instance.ts";
 import { nymvisor } from "./support/nymvisor.ts";
 import { contentsOf } from "./support/tree.ts";
 
-const COMMANDS = ["init", "run", "add-upgrade", "config", "build-info", "daemon-build-info"];
+const COMMANDS = [
+  ...["init", "run", "check", "plan", "upgrade", "hold", "resume", "skip", "unskip", "pin", "unpin"],
+  ...["add-upgrade", "config", "build-info", "daemon-build-info"],
+];
 
 describe("help", () => {
   test("goes to stdout with exit status 0, however it is asked for", async () => {

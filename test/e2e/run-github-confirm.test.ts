@@ -54,17 +54,13 @@ describe("just before an upgrade", () => {
     expect(node.github.questions).toHaveLength(1);
   });
 
-  test.each([
-    ["an error", answerWith(503), 2],
-    ["a web page", answerWith(200, "<html></html>"), 2],
-    ["an empty list", answerWith(200, "[]"), 2],
-  ])("%s for an answer stops nothing", async (_name, answer, questions) => {
+  test("no valid answer stops nothing", async () => {
     const { node } = await waitingNode(2 * MINUTE);
     await using _ = node;
-    node.github.answerPage = () => answer;
+    node.github.answerPage = () => answerWith(503);
     await using run = await node.run(SHORT);
     await run.waitForEvent("started", { version: "1.1.0" });
-    expect(node.github.questions).toHaveLength(questions);
+    expect(node.github.questions).toHaveLength(2);
     expect(node.performed()).toEqual([tagOf("1.1.0")]);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { answerWith } from "../support/responders.ts";
+import { answerWith, neverAnswer } from "../support/responders.ts";
 import { waitFor } from "../support/wait.ts";
 import type { GithubNode } from "./support/github-node.ts";
 import {
@@ -37,9 +37,10 @@ describe("a release that waits in the plan", () => {
     const sha256 = uploadAgain(node, release, "1.1.0");
     await fetched(node, release.tag, sha256);
     const { upgradeTime, executeFrom, platforms } = await entryOf(node, release.tag);
-    expect(Date.parse(upgradeTime)).toBeGreaterThanOrEqual(changed + HOUR);
+    // The question that told of it may have been begun a moment before.
+    expect(Date.parse(upgradeTime)).toBeGreaterThanOrEqual(changed + HOUR - MINUTE);
     expect(executeFrom).toBe(upgradeTime);
-    expect(Date.parse(entry.upgradeTime)).toBeLessThan(changed + HOUR);
+    expect(Date.parse(entry.upgradeTime)).toBeLessThan(changed + HOUR - MINUTE);
     expect(JSON.stringify(platforms)).toContain(sha256);
     await decided(node);
     expect(linesOf(run, /is changed in the plan/)).toHaveLength(1);
@@ -91,6 +92,22 @@ describe("a release that waits in the plan", () => {
     expect(linesOf(run, /skipped/)).toEqual([]);
     expect(node.events.of("asked", "1.1.0")).toEqual([]);
     expect(node.events.of("started")).toHaveLength(1);
+  });
+
+  test("leaves it at once, though the next one has to be downloaded before it can be told what it is", async () => {
+    await using node = await prepareTrain(WAITING);
+    const release = publish(node, "1.1.0", { published: halfAnHourAgo() });
+    await using run = await node.run();
+    await entryOf(node, release.tag);
+    const unknown = publish(node, "1.0.1", { published: before(2 * HOUR), hashes: false });
+    node.github.files.set("nym-node", neverAnswer);
+    withdraw(node, release);
+    await run.waitForLog(/leaves the plan: its source no longer has it/);
+    await emptied(node);
+    node.github.files.clear();
+    expect(linesOf(run, /could not be staged/)).toEqual([]);
+    expect(node.events.of("asked", "1.0.1")).toEqual([]);
+    expect(unknown.assets).toHaveLength(1);
   });
 
   test("stays while a listing is not whole, or empty", async () => {

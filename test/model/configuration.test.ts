@@ -61,6 +61,8 @@ test("a new instance gets the defaults, and names from its binary", () => {
       token_file: null,
     },
     policy: { minimum_release_age: null, spread: null, window: [], prereleases: false, hold: { held: false } },
+    backup: { exclude: [], keep: 3, keep_for: null },
+    upgrade: { keep_binaries: 3 },
   });
 });
 
@@ -109,6 +111,7 @@ const OTHER: Readonly<Record<string, readonly [string, unknown]>> = {
   TEXT: ["other-v", "other-v"],
   "OWNER/NAME": ["other/other", "other/other"],
   "auto|nym|github": ["github", "github"],
+  "PATTERN,…": ["*.bloom, data/cache", ["*.bloom", "data/cache"]],
   "true|false|DATETIME": ["true", { held: true, until: null }],
   "[DAYS ]HH:MM-HH:MM[ ZONE],…": ["22:00-04:00", [parseWindow("22:00-04:00")]],
 };

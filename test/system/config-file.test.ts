@@ -95,6 +95,12 @@ const configurations: fc.Arbitrary<Configuration> = fc.record({
       { held: true, until: 1_790_000_000n * 10n ** 9n },
     ),
   }),
+  backup: fc.record({
+    exclude: fc.constantFrom([], ["*.bloom"], ["data/**/cache", 'it\'s "quoted"', "ü, 日本"]),
+    keep: fc.maxSafeNat(),
+    keep_for: fc.option(nanoseconds),
+  }),
+  upgrade: fc.record({ keep_binaries: fc.maxSafeNat() }),
 });
 
 test("any configuration that is written is read back equal", () => {

@@ -5,6 +5,7 @@ import { errorCode, NymvisorError } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { explanation, giveToOwnerOf, syncFolder, temporaryName } from "../../system/durable.ts";
 import { moveToFreeName } from "./free-name.ts";
+import { dropFromCache } from "./libc.ts";
 
 /** Archives hold keys: nobody but the owner reads them, whatever the umask (invariant 10). */
 const MODE = 0o600;
@@ -30,9 +31,9 @@ export class ArchiveFile {
   constructor(path: string) {
     this.#folder = dirname(path);
     this.#temporary = temporaryName(path);
-    const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+    const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
     try {
-      const descriptor = bulkDisk.openSync(this.#temporary, O_WRONLY | O_CREAT | O_EXCL, MODE);
+      const descriptor = bulkDisk.openSync(this.#temporary, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, MODE);
       this.#descriptor = descriptor;
       bulkDisk.fchmodSync(descriptor, MODE);
       giveToOwnerOf(this.#folder, (uid, gid) => bulkDisk.fchownSync(descriptor, uid, gid));
@@ -58,11 +59,21 @@ export class ArchiveFile {
     if (this.#unsynced >= SYNC_EVERY && this.#syncing === undefined) this.#startSync();
   }
 
+  /** Takes back all that was written after the first `bytes`. */
+  truncate(bytes: number): void {
+    try {
+      bulkDisk.ftruncateSync(this.#open(), bytes);
+    } catch (error) {
+      throw this.#explain(error);
+    }
+    this.bytes = bytes;
+  }
+
   /**
-   * Makes the contents durable and gives them the first of `names` that is free; an existing file is never replaced.
-   * @returns the path; contents and name are durable.
+   * Makes the contents durable, under the temporary name that is returned. The kernel forgets them, so that who reads
+   * them now is told what the device has.
    */
-  async publish(names: Iterable<string>): Promise<string> {
+  async complete(): Promise<string> {
     const descriptor = this.#open();
     try {
       await this.#syncing;
@@ -70,6 +81,20 @@ export class ArchiveFile {
       const { size } = fstatSync(descriptor);
       if (size !== this.bytes) throw new Error(`${this.bytes} bytes were written, and the file has ${size}`);
       await bulkDisk.fsync(descriptor);
+      dropFromCache(descriptor);
+      return this.#temporary;
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  /**
+   * Makes the contents durable and gives them the first of `names` that is free; an existing file is never replaced.
+   * @returns the path; contents and name are durable.
+   */
+  async publish(names: Iterable<string>): Promise<string> {
+    await this.complete();
+    try {
       const path = moveToFreeName(this.#temporary, names);
       this.#close();
       syncFolder(this.#folder);

@@ -3,14 +3,20 @@ import { errorCode } from "../../model/errors.ts";
 import { asBytePath, type BytePath, bytesOf } from "./byte-path.ts";
 import { readExtendedAttributes } from "./extended-attributes.ts";
 import type { GzipWriter } from "./gzip-writer.ts";
+import { changeSince, type HeldFile, heldFile } from "./held-file.ts";
+import { dropFromCache } from "./libc.ts";
+import type { LeftOutEntry } from "./manifest.ts";
+import type { ManifestWriter } from "./manifest-writer.ts";
+import type { PathFilter } from "./path-patterns.ts";
 import { extentsOf } from "./sparse-file.ts";
-import { END_OF_ARCHIVE, type ExtendedAttribute, padding, tarHeader } from "./tar-header.ts";
-import { cannotRead, type FileKind, type FolderIdentity, showPath, walkHome } from "./walk.ts";
+import { END_OF_ARCHIVE, type ExtendedAttribute, padding, type TarEntry, tarHeader } from "./tar-header.ts";
+import { cannotRead, type FileKind, type FolderIdentity, MANIFEST_NAME, showPath, walkHome } from "./walk.ts";
 
-/** What an archive cannot hold: a socket, a fifo or a device. */
+/** What an archive cannot hold (a socket, a fifo, a device), or shall not; then `why` tells. */
 export interface LeftOut {
   path: string;
   kind: FileKind;
+  why?: string;
 }
 
 /** A file that was touched while it was archived, so that what the archive has of it may not be whole. */
@@ -30,6 +36,16 @@ export interface ArchivedTree {
 
 export interface TreeOptions {
   excluded: readonly FolderIdentity[];
+  /** What the operator wants in no backup. */
+  leaveOut?: PathFilter | undefined;
+  /** What is known to be missing in the tree already, for the manifest. */
+  leftOutBefore?: readonly LeftOutEntry[] | undefined;
+  /** By name: the files that a daemon may be changing, and what they were. One that has changed is left out. */
+  held?: ReadonlyMap<BytePath, HeldFile> | undefined;
+  /** Takes back what `out` has taken since it had so many bytes; needed where there are held files. */
+  cutOff?: { position(): number; truncate(bytes: number): void } | undefined;
+  /** The tree is read once, while a daemon runs beside it: its pages are not kept in memory. */
+  inBackground?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** Told how many bytes of contents have been read: at most once a mebibyte, and at the end. */
   onProgress?: ((sourceBytes: number) => void) | undefined;
@@ -37,19 +53,46 @@ export interface TreeOptions {
 
 const PROGRESS_STEP = 1 << 20;
 
+const ZEROS = Buffer.alloc(64 << 10);
+
+/** Entries leave a lot behind that the collector would let pile up to a hundred megabytes; a collection takes milliseconds. */
+const COLLECT_EVERY = 5000;
+
+/** The same for the manifest's pieces. */
+const COLLECT_EVERY_PIECES = 32;
+
+/** From here on it pays to ask the kernel to forget a file that was read. */
+const LARGE = 1 << 20;
+
+/** What the manifest says of what the operator excluded. */
+const EXCLUDED = "excluded by [backup] exclude";
+
 /**
- * Writes a daemon's home into `out` as a tar stream, which it ends, and leaves `out` itself open. Names are relative to
- * the home; owners are numbers, because names mean something else on another machine.
+ * Writes a daemon's home, and the manifest as the last entry, into `out` as a tar stream, which it ends; `out` itself stays
+ * open. Names are relative to the home; owners are numbers, because names mean something else on another machine.
  * @throws {NymvisorError} for whatever cannot be read, the signal's reason when it is aborted, and what `out` throws.
  */
-export async function archiveTree(home: string, out: GzipWriter, options: TreeOptions): Promise<ArchivedTree> {
-  const tree = new TreeArchiver(out, options);
-  for (const found of walkHome(home, options.excluded)) {
+export async function archiveTree(
+  home: string,
+  out: GzipWriter,
+  manifest: ManifestWriter,
+  options: TreeOptions,
+): Promise<ArchivedTree> {
+  const tree = new TreeArchiver(out, manifest, options);
+  for (const known of options.leftOutBefore ?? []) manifest.leaveOut(known);
+  const filter = options.leaveOut && {
+    leaveOut: options.leaveOut,
+    onLeftOut: (name: BytePath) => manifest.leaveOut({ name, reason: EXCLUDED }),
+  };
+  let entries = 0;
+  for (const found of walkHome(home, options.excluded, filter)) {
     options.signal?.throwIfAborted();
+    entries += 1;
+    if (entries % COLLECT_EVERY === 0) Bun.gc(true);
     if (found.gone) tree.disturbed(found.path, "vanished");
     else await tree.add(found.path, found.name, found.kind, found.stat);
   }
-  // What describes the archive (a manifest, say) would be its last entry, here; now it is the home and nothing else.
+  await tree.addManifest();
   await out.write(END_OF_ARCHIVE);
   options.onProgress?.(tree.result.sourceBytes);
   return tree.result;
@@ -58,13 +101,15 @@ export async function archiveTree(home: string, out: GzipWriter, options: TreeOp
 class TreeArchiver {
   readonly result: ArchivedTree = { files: 0, sourceBytes: 0, leftOut: [], disturbed: [] };
   readonly #out: GzipWriter;
+  readonly #manifest: ManifestWriter;
   readonly #options: TreeOptions;
   /** Under which name the archive has a file that has several, by its device and inode. */
   readonly #firstNames = new Map<string, BytePath>();
   #reported = 0;
 
-  constructor(out: GzipWriter, options: TreeOptions) {
+  constructor(out: GzipWriter, manifest: ManifestWriter, options: TreeOptions) {
     this.#out = out;
+    this.#manifest = manifest;
     this.#options = options;
   }
 
@@ -74,23 +119,72 @@ class TreeArchiver {
 
   async add(path: BytePath, name: BytePath, kind: FileKind, stat: BigIntStats): Promise<void> {
     if (kind === "folder") {
-      await this.#out.write(tarHeader({ ...metadata(stat), name, kind, size: 0, attributes: attributesOf(path) }));
-      return;
+      return this.#addEntry({ ...metadata(stat), name, kind, size: 0, attributes: attributesOf(path) });
     }
     const identity = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
     const firstName = identity === undefined ? undefined : this.#firstNames.get(identity);
-    let added = true;
     if (firstName !== undefined) {
-      await this.#out.write(tarHeader({ ...metadata(stat), name, kind: "hard link", size: 0, target: firstName }));
-    } else if (kind === "file") {
-      added = await this.#addFile(path, name);
+      return this.#addEntry({ ...metadata(stat), name, kind: "hard link", size: 0, target: firstName });
+    }
+    let added: boolean;
+    if (kind === "file") {
+      const held = this.#options.held?.get(name);
+      added = held === undefined ? await this.#addFile(path, name) : await this.#addHeld(path, name, held);
     } else if (kind === "symbolic link") {
       added = await this.#addLink(path, name, stat);
     } else {
-      this.result.leftOut.push({ path: showPath(path), kind });
+      this.#leaveOut(path, name, kind, kind);
       added = false;
     }
-    if (added && identity !== undefined && firstName === undefined) this.#firstNames.set(identity, name);
+    if (added && identity !== undefined) this.#firstNames.set(identity, name);
+  }
+
+  /** The one entry that the manifest does not tell of. */
+  async addManifest(): Promise<void> {
+    this.#manifest.finish();
+    const { size } = this.#manifest;
+    const name = asBytePath(MANIFEST_NAME);
+    const mtime = this.#manifest.head.takenAt;
+    await this.#out.write(tarHeader({ name, kind: "file", mode: 0o600, uid: 0, gid: 0, size, mtime }));
+    let pieces = 0;
+    for (const piece of this.#manifest.pieces()) {
+      pieces += 1;
+      if (pieces % COLLECT_EVERY_PIECES === 0) Bun.gc(true);
+      await this.#out.write(piece);
+    }
+    await this.#out.writeZeros(padding(size));
+  }
+
+  async #addEntry(entry: TarEntry): Promise<void> {
+    await this.#out.write(tarHeader(entry));
+    this.#manifest.add(entry);
+  }
+
+  #leaveOut(path: BytePath, name: BytePath, kind: FileKind, reason: string): void {
+    this.result.leftOut.push({ path: showPath(path), kind, ...(reason === kind ? {} : { why: reason }) });
+    this.#manifest.leaveOut({ name, reason });
+  }
+
+  /** All of it as it was held, or nothing: what was written of it is cut off where that cannot be proven. */
+  async #addHeld(path: BytePath, name: BytePath, held: HeldFile): Promise<boolean> {
+    const { cutOff } = this.#options;
+    if (cutOff === undefined) throw new Error("held files need an archive that can be cut off");
+    const checkpoint = await this.#out.checkpoint();
+    const position = cutOff.position();
+    const { files, sourceBytes, disturbed } = this.result;
+    const disturbances = disturbed.length;
+    let change: string | undefined;
+    const written = await this.#addFile(path, name, (stat) => {
+      change ??= changeSince(held, heldFile(stat));
+      return change === undefined;
+    });
+    if (written) return true;
+    await this.#out.rollBack(checkpoint);
+    cutOff.truncate(position);
+    Object.assign(this.result, { files, sourceBytes });
+    disturbed.length = disturbances;
+    this.#leaveOut(path, name, "file", `not as it was when the node stopped: ${change ?? "it is gone"}`);
+    return false;
   }
 
   async #addLink(path: BytePath, name: BytePath, stat: BigIntStats): Promise<boolean> {
@@ -100,12 +194,12 @@ class TreeArchiver {
     } catch (error) {
       return this.#vanished(path, error);
     }
-    const entry = { ...metadata(stat), name, kind: "symbolic link", size: 0, target: asBytePath(target) } as const;
-    await this.#out.write(tarHeader(entry));
+    await this.#addEntry({ ...metadata(stat), name, kind: "symbolic link", size: 0, target: asBytePath(target) });
     return true;
   }
 
-  async #addFile(path: BytePath, name: BytePath): Promise<boolean> {
+  /** @param accept judges the file before it is read and afterwards; false: it does not count as added. */
+  async #addFile(path: BytePath, name: BytePath, accept?: (stat: BigIntStats) => boolean): Promise<boolean> {
     let file: number;
     try {
       // Should the name have become a link or a fifo since it was looked at, this neither follows nor waits.
@@ -116,16 +210,22 @@ class TreeArchiver {
     try {
       const before = fstatSync(file, { bigint: true });
       if (!before.isFile()) throw cannotRead(path, new Error("it is no regular file any more"));
+      if (accept !== undefined && !accept(before)) return false;
       const size = Number(before.size);
-      const attributes = attributesOf(path);
-      await this.#out.write(tarHeader({ ...metadata(before), name, kind: "file", size, attributes }));
+      const entry: TarEntry = { ...metadata(before), name, kind: "file", size, attributes: attributesOf(path) };
+      await this.#out.write(tarHeader(entry));
       const isSparse = before.blocks * 512n < before.size;
-      const missing = await this.#addContents(path, file, size, isSparse);
+      const hash = new Bun.CryptoHasher("sha256");
+      const missing = await this.#addContents(path, file, size, isSparse, hash);
+      for (let left = missing; left > 0; left -= ZEROS.length) hash.update(ZEROS.subarray(0, left));
       await this.#out.writeZeros(missing + padding(size));
       const after = fstatSync(file, { bigint: true });
+      if (accept !== undefined && !accept(after)) return false;
       if (missing > 0 || after.size < before.size) this.disturbed(path, "shrank");
       else if (after.size > before.size) this.disturbed(path, "grew");
       else if (after.mtimeNs !== before.mtimeNs) this.disturbed(path, "was written");
+      this.#manifest.add({ ...entry, sha256: hash.digest("hex") });
+      if (this.#options.inBackground && accept === undefined && size >= LARGE) dropFromCache(file);
     } finally {
       closeSync(file);
     }
@@ -134,7 +234,13 @@ class TreeArchiver {
   }
 
   /** @returns how many of the `size` bytes that the header promises are not there. */
-  async #addContents(path: BytePath, file: number, size: number, isSparse: boolean): Promise<number> {
+  async #addContents(
+    path: BytePath,
+    file: number,
+    size: number,
+    isSparse: boolean,
+    hash: Bun.CryptoHasher,
+  ): Promise<number> {
     let position = 0;
     for (const { hole, end } of isSparse ? extentsOf(file, size) : [{ hole: false, end: size }]) {
       while (position < end) {
@@ -144,6 +250,7 @@ class TreeArchiver {
         const count = hole ? part.fill(0).length : read(path, file, part, position);
         if (count === 0) return size - position;
         position += count;
+        hash.update(part.subarray(0, count));
         await this.#out.filled(count);
         this.#progress(count);
       }

@@ -4,8 +4,18 @@ import { CHUNK, deflateChunk, LAST_BLOCK } from "./deflate-chunk.ts";
 /** Magic, deflate, no flags, no time, "fastest", Unix (RFC 1952, section 2.3). */
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3);
 
+/** The flag and its place that say that a comment follows the header. */
+const FLAGS = 3;
+const FCOMMENT = 0x10;
+
 /** Chunks under way: enough to keep the thread pool of a usual machine busy, at a megabyte each with their results. */
 const IN_FLIGHT = 6;
+
+/** What a {@link GzipWriter} had written at some moment, to go back to. */
+export interface Checkpoint {
+  crc: number;
+  length: number;
+}
 
 /** Takes the finished bytes, in order. They are free for other use when it returns. */
 export type Sink = (parts: readonly Uint8Array[]) => void;
@@ -25,9 +35,12 @@ export class GzipWriter {
   #crc = 0;
   #length = 0;
 
-  constructor(sink: Sink) {
+  /** @param comment in the header, which every reader passes over: ASCII, without a NUL. */
+  constructor(sink: Sink, comment?: string) {
     this.#sink = sink;
-    sink([HEADER]);
+    const header = HEADER.slice();
+    if (comment !== undefined) header[FLAGS] = FCOMMENT;
+    sink(comment === undefined ? [header] : [header, Buffer.from(`${comment}\0`, "latin1")]);
   }
 
   /** Where the next bytes belong: at least one. Valid until {@link filled}. */
@@ -63,10 +76,30 @@ export class GzipWriter {
     }
   }
 
-  /** Hands everything that is left to the sink, and the trailer. */
-  async end(): Promise<void> {
+  /** Hands everything so far to the sink; {@link rollBack} comes back to here. */
+  async checkpoint(): Promise<Checkpoint> {
+    await this.#flush();
+    return { crc: this.#crc, length: this.#length };
+  }
+
+  /**
+   * Goes on from a checkpoint. What the sink took since must be taken back by its owner, when this has settled: pieces of
+   * the stream refer to nothing before them, so it can be cut off between any two.
+   */
+  async rollBack({ crc, length }: Checkpoint): Promise<void> {
+    await this.#flush();
+    this.#crc = crc;
+    this.#length = length;
+  }
+
+  async #flush(): Promise<void> {
     if (this.#used > 0) await this.#submit();
     while (this.#queue.length > 0) await this.#drain();
+  }
+
+  /** Hands everything that is left to the sink, and the trailer. */
+  async end(): Promise<void> {
+    await this.#flush();
     const trailer = Buffer.alloc(8);
     trailer.writeUInt32LE(this.#crc, 0);
     trailer.writeUInt32LE(this.#length % 2 ** 32, 4);

@@ -5,6 +5,7 @@ function open() {
   return dlopen("libc.so.6", {
     llistxattr: { args: [FFIType.ptr, FFIType.ptr, FFIType.u64_fast], returns: FFIType.i64_fast },
     lgetxattr: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr, FFIType.u64_fast], returns: FFIType.i64_fast },
+    posix_fadvise: { args: [FFIType.i32, FFIType.i64, FFIType.i64, FFIType.i32], returns: FFIType.i32 },
     lseek: { args: [FFIType.i32, FFIType.i64_fast, FFIType.i32], returns: FFIType.i64_fast },
     __errno_location: { args: [], returns: FFIType.ptr },
   }).symbols;
@@ -22,4 +23,15 @@ export function libc(): ReturnType<typeof open> {
 export function errno(): number {
   const location = libc().__errno_location();
   return location === null ? 0 : read.i32(location);
+}
+
+/** POSIX_FADV_DONTNEED of posix_fadvise(2). */
+const DONT_NEED = 4;
+
+/**
+ * Lets the kernel forget what it keeps in memory of an open file, as far as that is on the disk: what is read or written
+ * once is not worth the place of what the daemon needs. Only an advice, so what it returns does not matter.
+ */
+export function dropFromCache(descriptor: number): void {
+  libc().posix_fadvise(descriptor, 0n, 0n, DONT_NEED);
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
 import { bytesOf } from "./byte-path.ts";
+import type { PathFilter } from "./path-patterns.ts";
 import { cannotRead, type FolderIdentity, walkHome } from "./walk.ts";
 
 /** A home's size in bytes, as its backup will find it if nothing changes. */
@@ -13,8 +14,8 @@ export interface HomeSize {
   archiveBytes: number;
 }
 
-/** A header and an extended one, with its records, for an entry of an ordinary name. */
-const ENTRY_OVERHEAD = 2048;
+/** A header and an extended one, with its records, and a line of the manifest, for an entry of an ordinary name. */
+const ENTRY_OVERHEAD = 2560;
 
 /** Small files may live in the inode, with no block of their own. */
 const SMALLEST = 4096;
@@ -26,11 +27,15 @@ const BATCH = 512;
  * Walks a home as its backup will, while the daemon may still be running.
  * @throws {NymvisorError} for what this process may not read: better now than once the daemon has stopped.
  */
-export async function measureHome(home: string, excluded: readonly FolderIdentity[]): Promise<HomeSize> {
+export async function measureHome(
+  home: string,
+  excluded: readonly FolderIdentity[],
+  leaveOut: PathFilter = () => false,
+): Promise<HomeSize> {
   const size: HomeSize = { files: 0, sourceBytes: 0, archiveBytes: 0 };
   const seen = new Set<string>();
   let entries = 0;
-  for (const found of walkHome(home, excluded)) {
+  for (const found of walkHome(home, excluded, { leaveOut })) {
     entries += 1;
     if (entries % BATCH === 0) await new Promise((resolve) => setImmediate(resolve));
     if (found.gone) continue;

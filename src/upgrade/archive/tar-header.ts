@@ -144,7 +144,7 @@ function paxRecord(keyword: string, value: string | Uint8Array): Buffer {
 }
 
 /** `1795263697.954352301`; before 1970 `-1.5`. */
-function decimalSeconds(nanoseconds: bigint): string {
+export function decimalSeconds(nanoseconds: bigint): string {
   const size = nanoseconds < 0n ? -nanoseconds : nanoseconds;
   const fraction = (size % SECOND).toString().padStart(9, "0").replace(/0+$/, "");
   return `${nanoseconds < 0n ? "-" : ""}${size / SECOND}${fraction === "" ? "" : `.${fraction}`}`;

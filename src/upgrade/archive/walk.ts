@@ -3,9 +3,13 @@ import { errorCode, NymvisorError } from "../../model/errors.ts";
 import { printable } from "../../model/names.ts";
 import { explanation } from "../../system/durable.ts";
 import { asBytePath, type BytePath, bytesOf, decodePath, encodePath, joinPath } from "./byte-path.ts";
+import type { PathFilter } from "./path-patterns.ts";
 
-/** The folder of nymvisor's own files at the top of a home; what is in it describes the machine, not the daemon. */
-const OWN_FOLDER = "nymvisor";
+/** The last entry of an archive tells what the archive holds. Unpacked by hand it lies in the home, and is nothing of it. */
+export const MANIFEST_NAME = ".nymvisor-manifest.json";
+
+/** What is nymvisor's at the top of a home: its folder describes the machine, not the daemon. */
+const OWN: ReadonlySet<string> = new Set(["nymvisor", MANIFEST_NAME]);
 
 export type FileKind = "file" | "folder" | "symbolic link" | "socket" | "fifo" | "character device" | "block device";
 
@@ -14,6 +18,13 @@ export type Found = { path: BytePath; name: BytePath } & (
   | { gone: false; kind: FileKind; stat: BigIntStats }
   | { gone: true }
 );
+
+export interface WalkFilter {
+  /** Asked about each name relative to the home; what it says yes to is passed over, with all that lies in it. */
+  leaveOut: PathFilter;
+  /** Told what {@link leaveOut} said yes to. */
+  onLeftOut?: ((name: BytePath, kind: FileKind) => void) | undefined;
+}
 
 /** A folder, whatever path leads to it. */
 export interface FolderIdentity {
@@ -29,26 +40,31 @@ export function identifyFolder(path: string): FolderIdentity | undefined {
 
 /**
  * Everything in a daemon's home that belongs into its backup: a folder before its contents, names in byte order. Links
- * are never followed, except that `home` may be one; mount points are entered. Left out are the top-level `nymvisor` and
- * the folders in `excluded`.
+ * are never followed, except that `home` may be one; mount points are entered. Left out are nymvisor's own
+ * files at the top, the folders in `excluded`, and what `filter` says.
  * @throws {NymvisorError} for a folder that cannot be listed.
  */
-export function* walkHome(home: string, excluded: readonly FolderIdentity[]): Generator<Found> {
-  yield* walkFolder(encodePath(home), asBytePath(""), excluded);
+export function* walkHome(home: string, excluded: readonly FolderIdentity[], filter?: WalkFilter): Generator<Found> {
+  yield* walkFolder(encodePath(home), asBytePath(""), excluded, filter);
 }
 
-function* walkFolder(folder: BytePath, prefix: BytePath, excluded: readonly FolderIdentity[]): Generator<Found> {
+function* walkFolder(
+  folder: BytePath,
+  prefix: BytePath,
+  excluded: readonly FolderIdentity[],
+  filter: WalkFilter | undefined,
+): Generator<Found> {
   let names: string[];
   try {
     names = readdirSync(bytesOf(folder), { encoding: "latin1" });
   } catch (error) {
-    if (prefix === "" || errorCode(error) !== "ENOENT") throw cannotRead(folder, error);
+    if (prefix === "" || !isGone(error)) throw cannotRead(folder, error);
     yield { path: folder, name: prefix, gone: true };
     return;
   }
   names.sort();
   for (const childName of names) {
-    if (prefix === "" && childName === OWN_FOLDER) continue;
+    if (prefix === "" && OWN.has(childName)) continue;
     const path = joinPath(folder, asBytePath(childName));
     const name = joinPath(prefix, asBytePath(childName));
     const stat = lookAt(path);
@@ -58,8 +74,12 @@ function* walkFolder(folder: BytePath, prefix: BytePath, excluded: readonly Fold
     }
     const kind = kindOf(stat);
     if (kind === "folder" && excluded.some(({ dev, ino }) => dev === stat.dev && ino === stat.ino)) continue;
+    if (filter?.leaveOut(name)) {
+      filter.onLeftOut?.(name, kind);
+      continue;
+    }
     yield { path, name, gone: false, kind, stat };
-    if (kind === "folder") yield* walkFolder(path, name, excluded);
+    if (kind === "folder") yield* walkFolder(path, name, excluded, filter);
   }
 }
 
@@ -67,9 +87,14 @@ function lookAt(path: BytePath): BigIntStats | undefined {
   try {
     return lstatSync(bytesOf(path), { bigint: true });
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
+    if (isGone(error)) return undefined;
     throw cannotRead(path, error);
   }
+}
+
+/** It was removed meanwhile, or a file has taken the place of the folder that it was in. */
+function isGone(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "");
 }
 
 const KINDS: ReadonlyMap<number, FileKind> = new Map([

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type BulkDisk, type BulkFile, nodeBulkDisk } from "../../../src/system/bulk-disk.ts";
+import { type BulkDisk, type BulkFile, type DiskPath, nodeBulkDisk } from "../../../src/system/bulk-disk.ts";
 import { type Disk, nodeDisk } from "../../../src/system/disk.ts";
 import { effect, laterEffect } from "./effects.ts";
 
@@ -11,7 +11,8 @@ const pathOf = (descriptor: number): string => paths.get(descriptor) ?? `descrip
 
 const CHANGES = constants.O_WRONLY | constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC;
 
-function opening(path: string, flags: number, open: () => number): number {
+function opening(at: DiskPath, flags: number, open: () => number): number {
+  const path = String(at);
   const kind = (flags & CHANGES) === 0 ? "look" : "open";
   const descriptor = effect(kind, path, { act: open });
   paths.set(descriptor, path);
@@ -58,22 +59,45 @@ const changes: Partial<Disk> = {
 export const faultyDisk: Disk = { ...nodeDisk, ...changes };
 
 export const faultyBulkDisk: BulkDisk = {
+  chmodSync: (path, mode) => effect("chmod", String(path), { act: () => nodeBulkDisk.chmodSync(path, mode) }),
+  cloneFile: (file, source) => effect("clone", pathOf(file), { act: () => nodeBulkDisk.cloneFile(file, source) }),
   closeSync: (file) => closing(file, () => nodeBulkDisk.closeSync(file)),
   fchmodSync: (file, mode) => effect("chmod", pathOf(file), { act: () => nodeBulkDisk.fchmodSync(file, mode) }),
   fchownSync: (file, uid, gid) => effect("chown", pathOf(file), { act: () => nodeBulkDisk.fchownSync(file, uid, gid) }),
   fdatasync: (file) => laterEffect("fsync", pathOf(file), () => nodeBulkDisk.fdatasync(file)),
   fsync: (file) => laterEffect("fsync", pathOf(file), () => nodeBulkDisk.fsync(file)),
-  linkSync: (from, to) => effect("link", to, { act: () => nodeBulkDisk.linkSync(from, to) }),
+  ftruncateSync: (file, size) =>
+    effect("truncate", pathOf(file), { act: () => nodeBulkDisk.ftruncateSync(file, size) }),
+  lchownSync: (path, uid, gid) => effect("chown", String(path), { act: () => nodeBulkDisk.lchownSync(path, uid, gid) }),
+  linkSync: (from, to) => effect("link", String(to), { act: () => nodeBulkDisk.linkSync(from, to) }),
+  mkdirSync: (path, mode) => effect("mkdir", String(path), { act: () => nodeBulkDisk.mkdirSync(path, mode) }),
   async open(path, flags, mode) {
     const file = await laterEffect("open", path, () => nodeBulkDisk.open(path, flags, mode));
     return faultyFile(path, file);
   },
-  openSync: (path, flags, mode) => opening(path, flags, () => nodeBulkDisk.openSync(path, flags, mode)),
+  openSync: (path, flags, mode) => opening(String(path), flags, () => nodeBulkDisk.openSync(path, flags, mode)),
+  removeAttribute: (path, name) =>
+    effect("attribute", String(path), { act: () => nodeBulkDisk.removeAttribute(path, name) }),
   rename: (from, to) => laterEffect("rename", to, () => nodeBulkDisk.rename(from, to)),
-  renameSync: (from, to) => effect("rename", to, { act: () => nodeBulkDisk.renameSync(from, to) }),
+  renameSync: (from, to) => effect("rename", String(to), { act: () => nodeBulkDisk.renameSync(from, to) }),
   rm: (path, options) => laterEffect("remove", path, () => nodeBulkDisk.rm(path, options)),
-  unlinkSync: (path) => effect("remove", path, { act: () => nodeBulkDisk.unlinkSync(path) }),
-  writeSync: (file, bytes) => effect("write", pathOf(file), { act: () => nodeBulkDisk.writeSync(file, bytes) }),
+  rmdirSync: (path) => effect("remove", String(path), { act: () => nodeBulkDisk.rmdirSync(path) }),
+  setAttribute: (path, name, value) =>
+    effect("attribute", String(path), { act: () => nodeBulkDisk.setAttribute(path, name, value) }),
+  setModificationTime: (path, mtimeNs) =>
+    effect("time", String(path), { act: () => nodeBulkDisk.setModificationTime(path, mtimeNs) }),
+  symlinkSync: (target, path) => effect("symlink", String(path), { act: () => nodeBulkDisk.symlinkSync(target, path) }),
+  syncFileSystem: (file) => effect("fsync", pathOf(file), { act: () => nodeBulkDisk.syncFileSystem(file) }),
+  unlinkSync: (path) => effect("remove", String(path), { act: () => nodeBulkDisk.unlinkSync(path) }),
+  writeAt: (file, bytes, position) =>
+    laterEffect(
+      "write",
+      pathOf(file),
+      () => nodeBulkDisk.writeAt(file, bytes, position),
+      () => nodeBulkDisk.writeAt(file, bytes.subarray(0, bytes.length >> 1), position),
+    ),
+  writeSync: (file, bytes, ...rest) =>
+    effect("write", pathOf(file), { act: () => nodeBulkDisk.writeSync(file, bytes, ...rest) }),
   writevSync(file, parts) {
     const whole = Buffer.concat([...parts]);
     const half = () => void nodeBulkDisk.writeSync(file, whole.subarray(0, whole.length >> 1));

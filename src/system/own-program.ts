@@ -1,0 +1,13 @@
+import { join } from "node:path";
+
+/** Where the files of a compiled executable are, for itself. */
+const INSIDE = "/$bunfs/";
+
+/** What starts another process of this same nymvisor: the executable, or the runtime and the sources. */
+export function ownProgram(): readonly [string, ...string[]] {
+  if (import.meta.dir.startsWith(INSIDE)) return [process.execPath];
+  return [process.execPath, join(import.meta.dir, "../main.ts")];
+}
+
+/** The first word for a process that archives in the background; nobody else's to type. */
+export const ARCHIVE_CHILD = "internal-archive";

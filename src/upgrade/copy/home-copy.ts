@@ -1,0 +1,253 @@
+import { lstatSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
+import { errorCode, NymvisorError, reasonOf } from "../../model/errors.ts";
+import { bulkDisk } from "../../system/bulk-disk.ts";
+import { systemClock } from "../../system/clock.ts";
+import { explanation, makeFolderDurably, syncFolder } from "../../system/durable.ts";
+import { bootId } from "../../system/process-table.ts";
+import { asBytePath, encodePath } from "../archive/byte-path.ts";
+import { type PathFilter, pathFilter } from "../archive/path-patterns.ts";
+import { type FolderIdentity, walkHome } from "../archive/walk.ts";
+import { blockSizeFor, Chunk } from "./block-hashes.ts";
+import { ChangeLogWriter, prepareLog } from "./change-log.ts";
+import { CopiedFiles } from "./copied-files.ts";
+import { Cloner, SMALL } from "./copy-contents.ts";
+import { CopyTree } from "./copy-tree.ts";
+import { copyPaths, type FinishedCopy, writeNote } from "./finished-copy.ts";
+import { type PassOptions, type PassResult, runPass, type Sink } from "./pass.ts";
+import { Records } from "./records.ts";
+import { RoundSink } from "./round-sink.ts";
+import { StopSink } from "./stop-sink.ts";
+import { SyncQueue } from "./sync-queue.ts";
+
+export interface CopyRequest {
+  /** The daemon's home, absolute; it may be a link. */
+  home: string;
+  /** The copy's folder, which is made here, with 0700; on the file system of the home, so that it can share its blocks. */
+  destination: string;
+  /** What does not belong into a backup: the folder for backups, wherever it lies. The home's own `nymvisor` never does. */
+  excluded: readonly FolderIdentity[];
+  /** Patterns as of `pathFilter`, of what is left out. */
+  exclude: readonly string[];
+  /** Patterns as of `pathFilter`, of files that the daemon can make anew: not copied, but held by a further name. */
+  rebuildable: readonly string[];
+  signal?: AbortSignal | undefined;
+  /** Bytes of contents that were read so far, and those that the first round will read, as far as that is known. */
+  onProgress?: ((done: number, total: number | null) => void) | undefined;
+}
+
+/** What a round, or the end, had to copy. */
+export interface Copied {
+  bytes: number;
+  files: number;
+}
+
+/** Reads that are under way at once: in a round the daemon has the disk too, at the stop everybody waits. */
+const READS_IN_A_ROUND = 2;
+const READS_AT_THE_STOP = 4;
+
+/** How long a round may hold the event loop, in milliseconds. */
+const LONGEST_TURN = 5;
+
+/**
+ * A copy of a daemon's home that is made in rounds while the daemon runs, and brought up to the home once it has stopped.
+ * The tree is the copy as of the last round. What changed after that is added at the stop as a log (see change-log.ts),
+ * which `settleCopy` later applies to the tree. reading.ts says why nothing that changed is overlooked.
+ *
+ * The event loop gets its turns during rounds. Methods are not to be called while another one is under way.
+ */
+export class HomeCopy {
+  readonly #request: CopyRequest;
+  readonly #home: string;
+  readonly #paths: ReturnType<typeof copyPaths>;
+  readonly #tree: CopyTree;
+  readonly #filters: { leaveOut: PathFilter; isRebuildable: PathFilter };
+  readonly #records = new Records();
+  readonly #files: CopiedFiles;
+  readonly #cloner = new Cloner();
+  readonly #chunks: readonly Chunk[];
+  readonly #buffer = Buffer.allocUnsafeSlow(SMALL);
+  readonly #total: number;
+  #read = 0;
+  #passes = 0;
+
+  private constructor(request: CopyRequest, homeBytes: number) {
+    this.#request = request;
+    this.#home = realpathSync(request.home);
+    this.#paths = copyPaths(request.destination);
+    this.#tree = new CopyTree(this.#paths.tree);
+    this.#filters = { leaveOut: pathFilter(request.exclude), isRebuildable: pathFilter(request.rebuildable) };
+    const blockSize = blockSizeFor(homeBytes);
+    this.#files = new CopiedFiles(this.#records, blockSize);
+    this.#chunks = Array.from({ length: READS_AT_THE_STOP }, () => new Chunk(blockSize));
+    this.#total = homeBytes;
+  }
+
+  /**
+   * Makes the folders of a copy that holds nothing yet.
+   * @throws {NymvisorError} if the home cannot be read, or the copy not be written.
+   */
+  static async begin(request: CopyRequest): Promise<HomeCopy> {
+    const copy = new HomeCopy(request, await sizeOf(request));
+    await copy.#guarded(async () => {
+      const { tree, stored } = copy.#paths;
+      for (const folder of [request.destination, tree, stored]) makeFolderDurably(folder, { mode: 0o700 });
+    });
+    return copy;
+  }
+
+  /**
+   * Copies what is new or has changed since the last round, while the daemon runs. Durable when it returns.
+   * @returns how much was written. What changed too short a time ago to be certain of is copied again by the next round.
+   */
+  async round(): Promise<Copied> {
+    return this.#guarded(async () => {
+      const syncs = new SyncQueue();
+      const chunks = this.#chunks.slice(0, READS_IN_A_ROUND);
+      const sink = new RoundSink({ ...this.#context(chunks), syncs });
+      try {
+        await this.#pass(sink, { breathe: takeTurns(), isDoubtful: () => false });
+        await sink.finish();
+      } finally {
+        await syncs.settle();
+      }
+      await this.#prepareLog();
+      return { bytes: sink.bytes, files: sink.fileCount };
+    });
+  }
+
+  /**
+   * After the daemon has stopped: makes the copy what the home is. Complete and durable when it returns; when it throws,
+   * the copy can only be discarded.
+   * @param mapped what `mappedShared` found just before the stop; looked at again whatever the times say.
+   */
+  async finish({ mapped }: { mapped: ReadonlySet<string> }): Promise<FinishedCopy> {
+    return this.#guarded(async () => {
+      await this.#prepareLog();
+      const syncs = new SyncQueue();
+      const log = new ChangeLogWriter(this.#paths.log);
+      const sink = new StopSink({ ...this.#context(this.#chunks), syncs, log, stored: this.#paths.stored });
+      try {
+        const root = { path: encodePath(this.#home), name: asBytePath(""), gone: false, kind: "folder" } as const;
+        await sink.folder({ ...root, stat: lstatSync(this.#home, { bigint: true }) });
+        const isDoubtful: PassOptions["isDoubtful"] = ({ dev, ino }) => mapped.has(`${dev}:${ino}`);
+        const result = await this.#pass(sink, { breathe: noTurns, isDoubtful });
+        const changes = await sink.finish();
+        return this.#complete(result, sink, changes);
+      } finally {
+        await Promise.all([log.close(), syncs.settle()]);
+      }
+    });
+  }
+
+  /** Removes the copy, finished or not. */
+  async discard(): Promise<void> {
+    await discardCopy(this.#request.destination);
+  }
+
+  #complete({ files, bytes, leftOut, vanished }: PassResult, sink: StopSink, changes: number): FinishedCopy {
+    return writeNote({
+      path: this.#request.destination,
+      tree: this.#paths.tree,
+      home: this.#request.home,
+      finishedAt: systemClock.wall(),
+      bootId: bootId(),
+      files,
+      bytes,
+      atStop: { files: sink.fileCount, bytes: sink.bytes },
+      leftOut,
+      disturbed: [...vanished.map((name) => ({ name, how: "vanished" as const })), ...sink.disturbed],
+      notKept: [],
+      held: sink.held,
+      changes,
+    });
+  }
+
+  #context(chunks: readonly Chunk[]) {
+    const { signal, onProgress } = this.#request;
+    const onRead = (bytes: number) => {
+      this.#read += bytes;
+      onProgress?.(this.#read, Math.max(this.#read, this.#total));
+    };
+    return {
+      tree: this.#tree,
+      files: this.#files,
+      cloner: this.#cloner,
+      buffer: this.#buffer,
+      contents: { chunks, signal, onRead },
+    };
+  }
+
+  #pass(sink: Sink, manner: Pick<PassOptions, "breathe" | "isDoubtful">): Promise<PassResult> {
+    this.#passes += 1;
+    const { excluded, signal } = this.#request;
+    const what = { home: this.#home, excluded, ...this.#filters, records: this.#records, number: this.#passes, signal };
+    return runPass({ ...what, ...manner }, sink);
+  }
+
+  async #prepareLog(): Promise<void> {
+    try {
+      await prepareLog(this.#paths.log);
+    } catch (error) {
+      if (errorCode(error) === "EEXIST") return;
+      throw error;
+    }
+    syncFolder(this.#request.destination);
+  }
+
+  async #guarded<T>(act: () => Promise<T>): Promise<T> {
+    const { destination, signal } = this.#request;
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof NymvisorError) throw error;
+      if (signal?.aborted) throw interrupted(signal);
+      const full = ["ENOSPC", "EDQUOT"].includes(errorCode(error) ?? "");
+      throw new NymvisorError({
+        what: "the home cannot be copied",
+        why: `${destination}: ${explanation(error)}`,
+        next: full ? `make room there: df -h '${dirname(destination)}'` : `check the folder: ls -ld '${destination}'`,
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Removes a copy, finished or not; one that is not there is no error. */
+export async function discardCopy(path: string): Promise<void> {
+  // First, so that what an interruption leaves is not taken for a complete copy.
+  await bulkDisk.rm(copyPaths(path).note, { force: true });
+  await bulkDisk.rm(path, { force: true, recursive: true });
+}
+
+function interrupted(signal: AbortSignal): NymvisorError {
+  return new NymvisorError({
+    what: "the copy of the home was stopped before it was complete",
+    why: reasonOf(signal.reason),
+    next: "nothing depends on it; it is made again when the upgrade is",
+    cause: signal.reason,
+  });
+}
+
+async function sizeOf({ home, excluded, exclude, rebuildable }: CopyRequest): Promise<number> {
+  const isRebuildable = pathFilter(rebuildable);
+  const breathe = takeTurns();
+  let bytes = 0;
+  for (const found of walkHome(home, excluded, { leaveOut: pathFilter(exclude) })) {
+    await breathe();
+    if (!found.gone && found.kind === "file" && !isRebuildable(found.name)) bytes += Number(found.stat.size);
+  }
+  return bytes;
+}
+
+/** Lets the event loop go on whenever {@link LONGEST_TURN} has passed since it did. */
+function takeTurns(): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < LONGEST_TURN) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    last = performance.now();
+  };
+}
+
+async function noTurns(): Promise<void> {}
