@@ -54,6 +54,15 @@ export function formatStamp(instant: Instant): string {
   return new Date(Number(instant / 1_000_000n)).toISOString().replace(/[:.Z]/g, "").replace("T", "-");
 }
 
+/** The moment that {@link formatStamp} wrote; undefined for any other text. */
+export function parseStamp(stamp: string): Instant | undefined {
+  const match = /^(\d{4}-\d{2}-\d{2})-(\d{2})(\d{2})(\d{2})(\d{3})$/.exec(stamp);
+  if (match === null) return undefined;
+  const [, day, hour, minute, second, millisecond] = match;
+  const milliseconds = Date.parse(`${day}T${hour}:${minute}:${second}.${millisecond}Z`);
+  return Number.isNaN(milliseconds) ? undefined : BigInt(milliseconds) * 1_000_000n;
+}
+
 export function instantFromMilliseconds(milliseconds: number): Instant {
   return BigInt(Math.floor(milliseconds)) * 1_000_000n;
 }

@@ -41,6 +41,8 @@ export interface Layout {
   /** What the delay of this instance behind others is drawn from. */
   spreadSeed: string;
   instanceLock: string;
+  /** A restore of the home that is under way. */
+  restoreJournal: string;
   /** What the daemons of one name share: plan, history, binaries. */
   upgradeData: string;
   plan: string;
@@ -69,6 +71,10 @@ export interface Layout {
   /** The Rust program's name of the same document. */
   rustVersionRecord: string;
   backups: string;
+  /** What a backup is unpacked into, before it takes its place in the home. */
+  restoring: string;
+  /** What a restored backup has taken the place of. */
+  replaced: string;
 }
 
 export function layoutOf(homeDirectory: string, configuration: Configuration, upgradeData: string): Layout {
@@ -83,6 +89,7 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     lastGood: join(instanceData, "last-good"),
     spreadSeed: join(instanceData, "spread-seed.json"),
     instanceLock: join(instanceData, "run.lock"),
+    restoreJournal: join(instanceData, "restore.json"),
     upgradeData,
     plan: join(upgradeData, "upgrade-plan.json"),
     history: join(upgradeData, "upgrade-history.json"),
@@ -102,6 +109,8 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     versionRecord: join(homeNymvisor, "current-version-info.json"),
     rustVersionRecord: join(homeNymvisor, "current-version.json"),
     backups: configuration.daemon.backup_data_directory ?? join(homeNymvisor, "backups"),
+    restoring: join(homeNymvisor, "restoring"),
+    replaced: join(homeNymvisor, "replaced"),
   };
 }
 

@@ -122,7 +122,8 @@ export type RunInput =
   | { type: "start-failed"; reason: string }
   | { type: "exited"; exitCode: number | null; signal: string | null }
   | { type: "stop-requested"; signal: string }
-  | { type: "plan-read"; plan: PlanView }
+  /** `untouched`: nobody has changed anything, so that what has failed is not tried again for it. */
+  | { type: "plan-read"; plan: PlanView; untouched?: boolean }
   | { type: "staged"; name: string; fingerprint: string }
   | { type: "fetched"; name: string; fingerprint: string }
   | { type: "staging-failed"; name: string; fingerprint: string; reason: string; local: boolean }

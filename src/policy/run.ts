@@ -73,7 +73,7 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
     case "stop-requested":
       return stop(state, input.signal, effects, say);
     case "plan-read":
-      return planRead(state, input.plan, now, effects, say);
+      return planRead(state, input, now, effects, say);
     case "staged":
       return updateProgress(state, input.name, input.fingerprint, (progress) => ({
         ...progress,
@@ -207,7 +207,13 @@ function isHeld(until: bigint | null, now: Moment): boolean {
   return until !== null && now.monotonic < until;
 }
 
-function planRead(state: RunState, plan: PlanView, now: Moment, effects: Effect[], say: Say): RunState {
+function planRead(
+  state: RunState,
+  { plan, untouched = false }: Extract<RunInput, { type: "plan-read" }>,
+  now: Moment,
+  effects: Effect[],
+  say: Say,
+): RunState {
   const progress = new Map<string, Progress>();
   for (const entry of plan.queue) {
     // A plan may hold a name twice; all but one of them have an objection.
@@ -219,7 +225,7 @@ function planRead(state: RunState, plan: PlanView, now: Moment, effects: Effect[
       say({ type: "release.refused", name: entry.name, version: entry.version, reason: entry.objection });
       continue;
     }
-    progress.set(entry.name, progressAfterReading(state, entry));
+    progress.set(entry.name, progressAfterReading(state, entry, untouched));
     if (before?.due !== entry.due) {
       say({ type: "upgrade.scheduled", name: entry.name, version: entry.version, due: entry.due });
     }
@@ -238,8 +244,13 @@ function planRead(state: RunState, plan: PlanView, now: Moment, effects: Effect[
     ...state,
     plan,
     progress,
-    forward: plan.behind ? { ...state.forward, heldUntil: null } : { attempts: 0, heldUntil: null },
+    forward: forwardAfterReading(state, plan, untouched),
   };
+}
+
+function forwardAfterReading({ forward }: RunState, { behind }: PlanView, untouched: boolean): RunState["forward"] {
+  if (!behind) return { attempts: 0, heldUntil: null };
+  return untouched ? forward : { ...forward, heldUntil: null };
 }
 
 function tellHolds(known: readonly Hold[], read: readonly Hold[], now: Moment, say: Say): void {
@@ -251,12 +262,17 @@ function tellHolds(known: readonly Hold[], read: readonly Hold[], now: Moment, s
   if (before.length > 0 && holds.length === 0) say({ type: "upgrades.resumed" });
 }
 
-function progressAfterReading({ progress }: RunState, { name, fingerprint }: QueuedUpgrade): Progress {
+function progressAfterReading(
+  { progress }: RunState,
+  { name, fingerprint }: QueuedUpgrade,
+  untouched: boolean,
+): Progress {
   const known = progress.get(name);
   if (known?.fingerprint !== fingerprint) {
     const staging = { state: "waiting" } as const;
     return { fingerprint, staging, stagingFailures: 0, attempts: 0, heldUntil: null, reason: null };
   }
+  if (untouched) return known;
   // Something in the plan was touched, perhaps because a person has mended what failed: try again at once.
   const staging = known.staging.state === "failed" ? ({ state: "waiting" } as const) : known.staging;
   return { ...known, staging, heldUntil: null };

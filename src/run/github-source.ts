@@ -155,9 +155,9 @@ export class GithubSource implements PolledSource {
   }
 
   /**
-   * Just before an upgrade is performed: asks whether its release still is what it was, unless that was asked a moment
-   * ago, and brings the plan up to that, and to what is wanted now: the entry may be older than the settings. No answer
-   * is no reason to wait.
+   * Just before an upgrade is performed: brings the plan up to what is known and wanted now, as the entry may be older than
+   * the settings; then asks whether its release still is what it was, unless that was asked a moment ago. No answer
+   * changes nothing.
    */
   async confirm(name: string, signal: AbortSignal): Promise<void> {
     const { layout, clock } = this.context;
@@ -165,8 +165,11 @@ export class GithubSource implements PolledSource {
     const list = this.latest();
     const now = clock.wall();
     if (list === null || list.answeredAt === null) return;
-    const isRecent = isWithin(list.answeredAt, CONFIRM_AFTER, now);
-    this.decision = await this.follower.bringUp(isRecent ? list : await this.askAgain(list, name, signal));
+    this.decision = await this.follower.bringUp(list);
+    const entry = requirePlan(layout).queuedUp.find((one) => one.name === name);
+    if (entry === undefined || entry.upgradeTime > now || isWithin(list.answeredAt, CONFIRM_AFTER, now)) return;
+    const asked = await this.askAgain(list, name, signal);
+    if (asked !== list) this.decision = await this.follower.bringUp(asked);
   }
 
   /** @returns the list as it is now, as far as the release is concerned; the same where there is no answer. */

@@ -125,6 +125,8 @@ export class Poller {
         failures.push({ source: source.name, reason: adviceOf(error) });
       }
     }
+    if (answered === undefined) await this.noteFailure();
+    if (signal.aborted) return;
     for (const { source, reason } of failures) {
       if (this.reasons.get(source) === reason) continue;
       this.reasons.set(source, reason);
@@ -132,7 +134,7 @@ export class Poller {
     }
     if (answered !== undefined && this.failing) emit({ type: "poll.recovered", source: answered });
     this.failing = answered === undefined;
-    await this.watchAge();
+    this.watchAge();
   }
 
   private sayOnce(about: string, reason: string): void {
@@ -141,19 +143,28 @@ export class Poller {
     this.context.emit({ type: "warning", about, reason });
   }
 
+  /** Notes since when sources have been asked in vain. */
+  private async noteFailure(): Promise<void> {
+    const { layout, clock, signal } = this.context;
+    try {
+      await withLock(layout.upgradeLock, "noting a poll", () => noteAsked(layout, clock.wall()), { signal });
+    } catch (error) {
+      if (!signal.aborted) this.sayOnce("the note about the sources", reasonOf(error));
+    }
+  }
+
   /** Says once that nothing has been heard for too long. */
-  private async watchAge(): Promise<void> {
-    const { layout, clock, staleAfter, emit, signal } = this.context;
+  private watchAge(): void {
+    const { layout, clock, staleAfter, emit } = this.context;
     const now = clock.wall();
     this.began ??= now;
     try {
-      if (this.failing) await withLock(layout.upgradeLock, "noting a poll", () => noteAsked(layout, now), { signal });
       const since = heardOf(layout) ?? this.began;
       const stale = this.failing && now - since > staleAfter;
       if (stale && !this.stale) emit({ type: "sources.stale", since });
       this.stale = stale;
     } catch (error) {
-      if (!signal.aborted) this.sayOnce("the note about the sources", reasonOf(error));
+      this.sayOnce("the note about the sources", reasonOf(error));
     }
   }
 

@@ -555,7 +555,7 @@ export class Supervisor {
       // As at a start: what stands in the way is put in order, and the journal is finished.
       await this.putInOrder();
       // Before the news, with which the next upgrade begins: until now this home seemed to be behind.
-      this.readPlan();
+      this.readPlan(true);
       this.take({ type: "recorded" });
     } catch (error) {
       this.take({ type: "recording-failed", reason: adviceOf(error) });
@@ -576,7 +576,8 @@ export class Supervisor {
     }
   }
 
-  private readPlan(): void {
+  /** @param untouched nobody has changed it: see {@link RunInput}. */
+  private readPlan(untouched = false): void {
     if (this.over.signal.aborted || this.state === undefined) return;
     const { layout, emit } = this.context;
     try {
@@ -587,7 +588,7 @@ export class Supervisor {
       if (this.planUnreadable !== undefined) emit({ type: "plan.readable-again", path: layout.plan });
       this.planUnreadable = undefined;
       this.copiesDue = true;
-      this.take({ type: "plan-read", plan: view });
+      this.take({ type: "plan-read", plan: view, untouched });
     } catch (error) {
       const reason = adviceOf(error);
       if (reason !== this.planUnreadable) emit({ type: "plan.unreadable", path: layout.plan, reason });

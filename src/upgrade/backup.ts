@@ -1,5 +1,6 @@
 import { accessSync, constants, lstatSync, readdirSync, realpathSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { BackupKind } from "../model/backups.ts";
 import { errorCode, NymvisorError, reasonOf } from "../model/errors.ts";
 import { formatStamp, type Instant } from "../model/instant.ts";
 import { isWithin } from "../model/paths.ts";
@@ -45,9 +46,6 @@ export interface BackupRequest {
 }
 
 export type Backup = WrittenArchive;
-
-/** Why a backup was made, as its file's name says it. */
-export type BackupKind = "preupgrade" | "manual";
 
 /** Of a home that was stopped for an upgrade, where nobody says more. */
 function unknownFacts(upgrade: string): BackupFacts {

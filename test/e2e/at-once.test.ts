@@ -29,6 +29,10 @@ test("fifty add-upgrade at once, beside a nymvisor that polls and watches: all a
       world.succeed(["add-upgrade", "--upgrade-name", name, "--upgrade-time", due, world.binary("1.1.0")]),
     );
     await Promise.all(typed);
+    // It waits for its turn like everybody else.
+    await waitFor("the release to be in the plan", () => world.instance().queue().includes("1.9.0"), {
+      within: 20_000,
+    });
     clearInterval(announcing);
     expect(world.instance().queue().toSorted()).toEqual([...names, "1.9.0"].toSorted());
     await waitFor(

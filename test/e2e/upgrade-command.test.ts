@@ -33,7 +33,7 @@ describe("upgrade", () => {
     await using run = await node.run();
     await run.waitForEvent("started", { version: "1.2.0" });
     const text = await said(node, "upgrade");
-    expect(text).toContain(`(pid ${run.pid})`);
+    expect(text.replaceAll("\n", " ")).toContain(`(pid ${run.pid})`);
     expect(text).toMatch(/To undo, until then: nymvisor skip/);
     await run.waitForEvent("started", { version: "1.4.0" });
     expect(node.performed()).toEqual([tagOf("1.4.0")]);

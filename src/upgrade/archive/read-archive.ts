@@ -10,7 +10,7 @@ import { type ReadEntry, TarReader } from "./tar-reader.ts";
 import { MANIFEST_NAME } from "./walk.ts";
 
 /** Entries leave a lot behind that the collector would let pile up to a hundred megabytes; a collection takes milliseconds. */
-const COLLECT_EVERY = 10_000;
+const COLLECT_EVERY = 5000;
 
 /** Takes the contents of one file. */
 export interface FileSink {

@@ -7,6 +7,7 @@ import {
   type Cloner,
   type ContentsOptions,
   copyLarge,
+  hashContents,
   isSparse,
   readSmall,
   SMALL,

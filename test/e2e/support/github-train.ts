@@ -9,7 +9,7 @@ import type { RunningNymvisor } from "./nymvisor.ts";
 
 /** A train of a few releases, whose dates are told from now on, for a node that runs the first of them. */
 
-export const FIRST = "nym-binaries-v2025.1-first";
+const FIRST = "nym-binaries-v2025.1-first";
 
 const DAY = 86_400_000;
 
@@ -24,7 +24,7 @@ export async function prepareTrain(settings: Readonly<Record<string, string>> = 
   return node;
 }
 
-export interface Published {
+interface Published {
   /** Default: `nym-binaries-v2025-<version>`. */
   tag?: string;
   /** Default: an hour ago. */
@@ -85,7 +85,7 @@ export function linesOf(run: RunningNymvisor, pattern: RegExp): string[] {
   return run.stderr.split("\n").filter((line) => pattern.test(line));
 }
 
-export type QueuedEntry = PlanFile["queuedUp"][number] & { executeFrom?: string };
+type QueuedEntry = PlanFile["queuedUp"][number] & { executeFrom?: string };
 
 /** The entry of that name in the plan, as soon as there is one. */
 export function entryOf(node: GithubNode, name: string): Promise<QueuedEntry> {

@@ -1,0 +1,52 @@
+import { objectionToUpgradeName } from "../model/names.ts";
+import { buildLayout, type Layout } from "../model/paths.ts";
+import type { Configuration } from "../model/settings.ts";
+import { binariesToPrune, type KeptBinary } from "../policy/prune-binaries.ts";
+import { disk } from "../system/disk.ts";
+import { removeFileDurably } from "../system/durable.ts";
+import { readCurrent } from "./current.ts";
+import { readHistory, requirePlan } from "./shared-documents.ts";
+
+export interface PruneBinariesRequest {
+  layout: Layout;
+  configuration: Configuration;
+  /** Names of builds that a way back, or another node of the same upgrade data, needs. */
+  needed: ReadonlySet<string>;
+}
+
+/**
+ * Removes the binaries of earlier upgrades that `[upgrade] keep_binaries` lets go, durably, and returns their names. What
+ * is known of the upgrades stays. The caller holds `upgrade.lock`.
+ * @throws {NymvisorError} if the plan, which names those that are to come, cannot be read; nothing is removed then.
+ */
+export function pruneBinaries({ layout, configuration, needed }: PruneBinariesRequest): string[] {
+  const plan = requirePlan(layout);
+  const current = readCurrent(layout);
+  const named = new Set([...needed, plan.current.name, ...plan.queuedUp.map(({ name }) => name)]);
+  // Where nothing tells what runs, whatever lies there may.
+  if (current === undefined) return [];
+  named.add(current);
+  const prunable = binariesToPrune(keptBinaries(layout), configuration.upgrade.keep_binaries, named);
+  for (const { name } of prunable) {
+    const build = buildLayout(layout, name);
+    // The note goes first: it says that a verified binary lies beside it.
+    removeFileDurably(build.staged);
+    removeFileDurably(build.binary);
+  }
+  return prunable.map(({ name }) => name);
+}
+
+function keptBinaries(layout: Layout): KeptBinary[] {
+  if (!disk.existsSync(layout.upgrades)) return [];
+  const performed = new Map<string, bigint>();
+  const history = readHistory(layout);
+  for (const { info, performedAt } of history.state === "found" ? history.value.history : []) {
+    performed.set(info.name, performedAt);
+  }
+  return disk.readdirSync(layout.upgrades).flatMap((name) => {
+    if (objectionToUpgradeName(name) !== undefined) return [];
+    const stat = disk.lstatSync(buildLayout(layout, name).binary, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) return [];
+    return [{ name, since: performed.get(name) ?? stat.mtimeNs }];
+  });
+}
