@@ -126,7 +126,8 @@ export type RunInput =
   | { type: "plan-read"; plan: PlanView; untouched?: boolean }
   | { type: "staged"; name: string; fingerprint: string }
   | { type: "fetched"; name: string; fingerprint: string }
-  | { type: "staging-failed"; name: string; fingerprint: string; reason: string; local: boolean }
+  /** `busy`: another node is doing it. */
+  | { type: "staging-failed"; name: string; fingerprint: string; reason: string; local: boolean; busy?: boolean }
   | { type: "upgrade-ended"; result: UpgradeResult }
   /** The documents that were still to be written or put in order are so now. */
   | { type: "recorded" }

@@ -280,7 +280,7 @@ function progressAfterReading(
 
 function stagingFailed(
   state: RunState,
-  { name, fingerprint, reason, local }: Extract<RunInput, { type: "staging-failed" }>,
+  { name, fingerprint, reason, local, busy = false }: Extract<RunInput, { type: "staging-failed" }>,
   now: Moment,
   say: Say,
 ): RunState {
@@ -288,7 +288,8 @@ function stagingFailed(
     const failures = progress.stagingFailures + 1;
     const delay = delayAfter(failures, local ? LOCAL_BACKOFF : STAGING_BACKOFF);
     // Said once for each reason, not once for each try.
-    if (progress.reason !== reason) say({ type: "staging.failed", name, reason, retryIn: delay });
+    if (progress.reason !== reason && busy) say({ type: "upgrade.waiting", name, reason });
+    else if (progress.reason !== reason) say({ type: "staging.failed", name, reason, retryIn: delay });
     return {
       ...progress,
       staging: { state: "failed", reason, retryAt: now.monotonic + delay },

@@ -262,6 +262,7 @@ export class ReleaseFollower {
         const order = orderOf(entry, operator);
         if (sameBytes && order !== undefined && isOrderable(release, verdict, order)) continue;
       }
+      if (verdict === undefined && !isWhole(list)) continue;
       const reason = verdict === undefined ? "its source no longer has it" : verdict.why;
       this.remove(record, reason);
     }
@@ -347,4 +348,9 @@ function announcedBytes(info: UpgradeInfo, platform: string): string | null {
   const choice = chooseBinary(info, platform, false);
   const checksum = choice.found ? choice.binary.checksum : null;
   return checksum?.algorithm === "sha256" ? checksum.hex : null;
+}
+
+/** Whether the list goes to its end: what is missing in one that was cut short may not have been withdrawn. */
+function isWhole({ pages }: ReleaseList): boolean {
+  return pages.at(-1)?.next == null;
 }

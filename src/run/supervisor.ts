@@ -466,6 +466,8 @@ export class Supervisor {
         fingerprint,
         reason: adviceOf(error),
         local: error instanceof LocalStagingError,
+        // A neighbour does the same work.
+        busy: error instanceof DownloadError && error.failure.kind === "busy",
       });
     } finally {
       if (this.stagings.get(name) === controller) this.stagings.delete(name);

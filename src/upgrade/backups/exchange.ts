@@ -1,9 +1,10 @@
 import { constants, lstatSync, readdirSync } from "node:fs";
 import { NymvisorError } from "../../model/errors.ts";
+import { printable } from "../../model/names.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { asBytePath, type BytePath, bytesOf, decodePath, encodePath, joinPath } from "../archive/byte-path.ts";
 import type { PathFilter } from "../archive/path-patterns.ts";
-import type { RestoreJournal } from "./restore-journal.ts";
+import type { ExchangedName, RestoreJournal } from "./restore-journal.ts";
 
 const PRIVATE = 0o700;
 
@@ -11,21 +12,22 @@ const PRIVATE = 0o700;
  * What is to be exchanged for a whole home to become what was unpacked: everything at its top, on either side, but for
  * `nymvisor`.
  */
-export function wholeExchange(home: string, unpacked: string): BytePath[] {
-  const names = new Set([...namesIn(encodePath(home)), ...namesIn(encodePath(unpacked))]);
+export function wholeExchange(home: string, unpacked: string): ExchangedName[] {
+  const fresh = new Set(namesIn(encodePath(unpacked)));
+  const names = new Set([...namesIn(encodePath(home)), ...fresh]);
   names.delete(asBytePath("nymvisor"));
-  return [...names].sort();
+  return [...names].sort().map((name) => ({ name, isNew: fresh.has(name) }));
 }
 
 /** What is to be exchanged for a part: what `only` asks for, or the first folder above it that the home does not have. */
-export function partialExchange(home: string, unpacked: string, only: PathFilter): BytePath[] {
-  const names: BytePath[] = [];
+export function partialExchange(home: string, unpacked: string, only: PathFilter): ExchangedName[] {
+  const [from, to] = [encodePath(unpacked), encodePath(home)];
+  const names: ExchangedName[] = [];
   const visit = (folder: BytePath) => {
-    for (const child of namesIn(joinPath(encodePath(unpacked), folder))) {
+    for (const child of namesIn(joinPath(from, folder))) {
       const name = joinPath(folder, child);
-      const isOnTheWay = !only(name) && isFolder(encodePath(unpacked), name) && isFolder(encodePath(home), name);
-      if (isOnTheWay) visit(name);
-      else names.push(name);
+      if (!only(name) && isFolder(from, name) && isFolder(to, name)) visit(name);
+      else names.push({ name, isNew: true });
     }
   };
   visit(asBytePath(""));
@@ -33,18 +35,16 @@ export function partialExchange(home: string, unpacked: string, only: PathFilter
 }
 
 /**
- * Exchanges, name by name, or goes on where it was interrupted: what is still among what was unpacked has not taken its
- * place yet. Durable when it returns.
+ * Exchanges, name by name, or goes on where it was interrupted: what still lies among what was unpacked has not taken its
+ * place yet. Nothing is deleted. Durable when it returns.
+ * @throws {NymvisorError} if somebody has put something in the way since.
  */
 export function exchange({ home, unpacked, replaced, names, stays }: RestoreJournal): void {
   const [from, to, aside] = [encodePath(unpacked), encodePath(home), encodePath(replaced)];
-  for (const name of names) {
-    const isNew = isThere(from, name);
-    // Without anything new in wait for it, what is in the home has taken its place, or goes for nothing.
-    const goes = isNew || !wasUnpacked(aside, name);
-    if (goes && isThere(to, name)) moveAside(to, aside, name);
-    if (isNew) bulkDisk.renameSync(at(from, name), at(to, name));
-    if (isNew) note(aside, name);
+  for (const { name, isNew } of names) {
+    const isWaiting = isNew && isThere(from, name);
+    if ((isWaiting || !isNew) && isThere(to, name)) moveAside(to, aside, name);
+    if (isWaiting) bulkDisk.renameSync(at(from, name), at(to, name));
   }
   for (const name of stays) {
     if (isThere(to, name) || !isThere(aside, name)) continue;
@@ -59,6 +59,39 @@ export function exchange({ home, unpacked, replaced, names, stays }: RestoreJour
   }
 }
 
+function moveAside(home: BytePath, aside: BytePath, name: BytePath): void {
+  if (isThere(aside, name)) {
+    const shown = (root: BytePath) => printable(decodePath(joinPath(root, name)));
+    throw new NymvisorError({
+      what: "the restore cannot go on",
+      why: `${shown(home)} came back after it had been moved to ${shown(aside)}`,
+      next: `move one of the two away, and type the command again`,
+    });
+  }
+  makeFoldersAbove(aside, name);
+  bulkDisk.renameSync(at(home, name), at(aside, name));
+}
+
+/** Those between `root` and what `name` says, where they are missing. */
+function makeFoldersAbove(root: BytePath, name: BytePath): void {
+  for (let end = name.indexOf("/"); end !== -1; end = name.indexOf("/", end + 1)) {
+    const folder = asBytePath(name.slice(0, end));
+    if (!isThere(root, folder)) bulkDisk.mkdirSync(at(root, folder), PRIVATE);
+  }
+}
+
 function at(root: BytePath, name: BytePath): Buffer {
   return bytesOf(joinPath(root, name));
+}
+
+function isThere(root: BytePath, name: BytePath): boolean {
+  return lstatSync(at(root, name), { throwIfNoEntry: false }) !== undefined;
+}
+
+function isFolder(root: BytePath, name: BytePath): boolean {
+  return lstatSync(at(root, name), { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function namesIn(folder: BytePath): BytePath[] {
+  return readdirSync(bytesOf(folder), { encoding: "latin1" }).map(asBytePath);
 }

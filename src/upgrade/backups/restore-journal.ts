@@ -21,11 +21,13 @@ const restoreJournalSchema = z.object({
   /** Where the unpacked backup lies, and where what it takes the place of goes. */
   unpacked: z.string(),
   replaced: z.string(),
-  /** Names in the home, relative to it, that are exchanged one by one: for what is in `unpacked`, or for nothing. */
-  names: z.array(bytePath),
+  /** Names in the home, relative to it, that are exchanged one by one: for what is in `unpacked`, or else for nothing. */
+  names: z.array(z.object({ name: bytePath, isNew: z.boolean() })),
   /** Where the backups lie in the home: they stay, whatever the rest is exchanged for. */
   stays: z.array(bytePath),
 });
+
+export type ExchangedName = RestoreJournal["names"][number];
 
 export type RestoreJournal = z.infer<typeof restoreJournalSchema>;
 

@@ -19,12 +19,14 @@ export interface Outcome {
  */
 const AHEAD = 1_970_000_000n;
 
+/** Not asked for by a copy. */
+const waiting = { monotonic: () => process.hrtime.bigint(), after: systemClock.after };
+
 /** A home that is changed before, between, and during the rounds of its copy, at random, as the seed says. */
 export async function copyUnderChanges(folder: string, seed: number, changes: number): Promise<Outcome> {
   const chance = new Chance(seed);
   const root = mkdtempSync(join(folder, "changes-"));
-  const kernel = { ...systemClock };
-  useClock(() => ({ ...kernel, wall: () => kernel.wall() + AHEAD }));
+  useClock(() => ({ ...waiting, wall: () => BigInt(Date.now()) * 1_000_000n + AHEAD }));
   const home = join(root, "home");
   mkdirSync(join(home, "nymvisor"), { recursive: true });
   const daemon = new RandomChanges(home, chance);

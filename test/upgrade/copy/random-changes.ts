@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  unlinkSync,
   writeSync,
 } from "node:fs";
 import { setAttribute } from "../archive/linux-attributes.ts";
@@ -237,7 +238,7 @@ export class RandomChanges {
   #oldFile(): void {
     const model = lstatSync(this.#regular());
     const path = this.#path();
-    rmSync(path, { force: true });
+    unlinkSync(path);
     this.#withFile(path, "wx", (file) => writeSync(file, this.#bytes(Math.min(model.size, 500_000))));
     lutimesSync(path, model.atimeMs / 1000, model.mtimeMs / 1000);
   }
