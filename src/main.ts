@@ -1,10 +1,11 @@
+import { intoGroup } from "./commands/group.ts";
 import { commandNames, findCommand } from "./commands/index.ts";
 import { readArguments } from "./commands/read-arguments.ts";
 import { readRoot, unknownCommand } from "./commands/read-root.ts";
 import { renderError } from "./commands/render-error.ts";
 import { NymvisorError } from "./model/errors.ts";
 import { readCommandLine } from "./system/command-line.ts";
-import { ARCHIVE_CHILD } from "./system/own-program.ts";
+import { ARCHIVE_CHILD, RESUME_CHILD } from "./system/own-program.ts";
 import { print, printError } from "./system/print.ts";
 import { styleFor } from "./system/terminal.ts";
 
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
 
 async function dispatch(words: readonly string[]): Promise<number> {
   if (words[0] === ARCHIVE_CHILD) return (await import("./upgrade/archive/archive-child.ts")).runArchiveChild();
+  if (words[0] === RESUME_CHILD) return (await import("./run/backups/while-paused.ts")).runResumeChild();
   const root = readRoot(words);
   switch (root.kind) {
     case "nothing":
@@ -40,9 +42,10 @@ async function dispatch(words: readonly string[]): Promise<number> {
 }
 
 async function runCommandNamed(name: string, words: readonly string[], envFile: string | undefined): Promise<number> {
-  const command = await findCommand(name);
-  if (command === undefined) throw unknownCommand(name, commandNames);
-  const reading = readArguments(words, command);
+  const found = await findCommand(name);
+  if (found === undefined) throw unknownCommand(name, commandNames);
+  const { command, words: rest } = intoGroup(found, words);
+  const reading = readArguments(rest, command);
   if (reading.kind === "help") {
     await print(await (await import("./commands/help.ts")).helpFor(command, "stdout"));
     return 0;

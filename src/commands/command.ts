@@ -41,11 +41,14 @@ interface Declaration<A extends Arguments> {
 }
 
 export interface Command {
+  /** As it is typed: `backup list` for one of a group. */
   name: string;
   summary: string;
   args: Arguments;
   manual: Manual;
   transparent: boolean;
+  /** The commands of a group, which does nothing by itself. */
+  members?: readonly Command[];
   /**
    * @param words as the strict reader returns them (`read-arguments.ts`): citty passes over what it does not know.
    * @returns the exit status.

@@ -17,6 +17,7 @@ const table = {
   pin: async () => (await import("./pin.ts")).pin,
   unpin: async () => (await import("./pin.ts")).unpin,
   "add-upgrade": async () => (await import("./add-upgrade.ts")).addUpgrade,
+  backup: async () => (await import("./backup.ts")).backup,
   config: async () => (await import("./config.ts")).config,
   "build-info": async () => (await import("./build-info.ts")).buildInfo,
   "daemon-build-info": async () => (await import("./daemon-build-info.ts")).daemonBuildInfo,

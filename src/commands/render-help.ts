@@ -40,11 +40,6 @@ const ROOT_NOTES: readonly string[] = [
 
 /** What `nymvisor --help` shows. */
 export function renderRootHelp(commands: readonly Pick<Command, "name" | "summary">[], look: Look): string {
-  const column = Math.max(...commands.map(({ name }) => name.length)) + 4;
-  const list = commands.flatMap(({ name, summary }) => {
-    const [first = "", ...more] = wrap(summary, look.width, column);
-    return [`  ${look.style.accent(name)}${first.slice(2 + name.length)}`, ...more];
-  });
   return page([
     wrap(
       "Runs a Nym node and keeps it up to date: new releases are downloaded, verified and tried while the node runs, then take over in seconds.",
@@ -52,7 +47,7 @@ export function renderRootHelp(commands: readonly Pick<Command, "name" | "summar
     ),
     section("Usage", [`  nymvisor [-c <FILE>] <COMMAND>`], look),
     section("Quick start", examples(QUICK_START, look), look),
-    section("Commands", [...list, "", "  nymvisor <COMMAND> --help tells more about each."], look),
+    section("Commands", [...listed(commands, look), "", "  nymvisor <COMMAND> --help tells more about each."], look),
     section("Options", options(flagsOf(rootArguments), look), look),
     section("Good to know", paragraphs(ROOT_NOTES, look), look),
   ]);
@@ -60,9 +55,10 @@ export function renderRootHelp(commands: readonly Pick<Command, "name" | "summar
 
 /** What `nymvisor <COMMAND> --help` shows. */
 export function renderCommandHelp(
-  { name, args, manual }: Pick<Command, "name" | "args" | "manual">,
+  { name, args, manual, members }: Pick<Command, "name" | "args" | "manual" | "members">,
   look: Look,
 ): string {
+  if (members !== undefined) return renderGroupHelp({ name, manual, members }, look);
   const positionals = positionalsOf(args).flatMap(([place, argument]) => entry(placeholder(place), argument, look));
   const groups = Map.groupBy([...flagsOf(args), ["help", HELP] as const], ([, { group }]) => group ?? "Options");
   return page([
@@ -74,6 +70,32 @@ export function renderCommandHelp(
     section("Examples", examples(manual.examples, look), look),
     section("What next", examples(manual.next ?? [], look), look),
   ]);
+}
+
+function renderGroupHelp(
+  { name, manual, members }: Pick<Command, "name" | "manual"> & { members: readonly Command[] },
+  look: Look,
+): string {
+  return page([
+    wrap(manual.about, look.width),
+    section("Usage", [`  ${manual.usage ?? `nymvisor ${name} <COMMAND>`}`], look),
+    section(
+      "Commands",
+      [...listed(members, look), "", `  nymvisor ${name} <COMMAND> --help tells more about each.`],
+      look,
+    ),
+    section("Options", options([["help", HELP]], look), look),
+    section("Examples", examples(manual.examples, look), look),
+  ]);
+}
+
+/** Names and what they do, in two columns. */
+function listed(commands: readonly Pick<Command, "name" | "summary">[], look: Look): string[] {
+  const column = Math.max(...commands.map(({ name }) => name.length)) + 4;
+  return commands.flatMap(({ name, summary }) => {
+    const [first = "", ...more] = wrap(summary, look.width, column);
+    return [`  ${look.style.accent(name)}${first.slice(2 + name.length)}`, ...more];
+  });
 }
 
 function usageOf(name: string, args: Arguments): string {

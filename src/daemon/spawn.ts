@@ -78,6 +78,19 @@ export async function spawnReally(request: SpawnRequest): Promise<Child> {
   }
 }
 
+/** Writes to a child, at once or by and by, whether or not it is still there to read it. */
+function unlessEnded(write: () => unknown): void {
+  const passOver = (error: unknown) => {
+    if (errorCode(error) !== "EPIPE") throw error;
+  };
+  try {
+    const written = write();
+    if (written instanceof Promise) written.catch(passOver);
+  } catch (error) {
+    passOver(error);
+  }
+}
+
 function launch({ command, environment, output, input }: SpawnRequest): Child {
   const child = Bun.spawn([...command], {
     env: { ...environment },
@@ -88,8 +101,9 @@ function launch({ command, environment, output, input }: SpawnRequest): Child {
   });
   const { pid, stdin } = child;
   if (input !== undefined && stdin !== undefined) {
-    stdin.write(input);
-    stdin.flush();
+    // A child that has ended by then reads nothing any more; its end says why.
+    unlessEnded(() => stdin.write(input));
+    unlessEnded(() => stdin.flush());
   }
   const toGroup = (signal: NodeJS.Signals | 0): boolean => {
     try {
@@ -114,7 +128,7 @@ function launch({ command, environment, output, input }: SpawnRequest): Child {
       child.kill(name);
     },
     endInput() {
-      stdin?.end();
+      if (stdin !== undefined) unlessEnded(() => stdin.end());
     },
     killGroup() {
       toGroup("SIGKILL");

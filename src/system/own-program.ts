@@ -11,3 +11,6 @@ export function ownProgram(): readonly [string, ...string[]] {
 
 /** The first word for a process that archives in the background; nobody else's to type. */
 export const ARCHIVE_CHILD = "internal-archive";
+
+/** The first word for a process that lets a node go on should the one that holds it be killed. */
+export const RESUME_CHILD = "internal-resume";

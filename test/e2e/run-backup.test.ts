@@ -27,9 +27,11 @@ function modeOf(path: string): string {
   return (lstatSync(path).mode & 0o7777).toString(8);
 }
 
+/** What plain tar makes of it, but for what describes the archive itself. */
 function unpack(archive: string, folder: string): Record<string, string> {
   mkdirSync(folder);
   expect(Bun.spawnSync(["tar", "-xzpf", archive, "-C", folder]).exitCode).toBe(0);
+  rmSync(join(folder, ".nymvisor-manifest.json"));
   return contentsOf(folder);
 }
 

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { backUp } from "../../src/upgrade/backup.ts";
+import { extractArchive } from "../../src/upgrade/backups/extract.ts";
 import { checkGzip, extract } from "./archive/gnu-tar.ts";
 import { inRoot, snapshot } from "./archive/tree-snapshot.ts";
 
@@ -106,6 +107,11 @@ test("any tree comes back as it was", async () => {
       extract(backup.path, out);
       expect(snapshot(out)).toEqual(snapshot(home, (path) => path === "nymvisor"));
       expect(backup.disturbed).toEqual([]);
+      const again = join(folder, "again");
+      mkdirSync(again);
+      const restored = await extractArchive({ archive: backup.path, into: again });
+      expect(restored.head).toBeDefined();
+      expect(snapshot(again)).toEqual(snapshot(out));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -19,8 +19,9 @@ export function openBackups(environment: Environment): OpenBackups {
 }
 
 /** `nymvisor backup list`: the newest first. @throws {NymvisorError} if they cannot be looked at. */
-export function listBackups(environment: Environment): BackupSummary[] {
-  return findBackups(openInstance(environment).layout.backups);
+export function listBackups(environment: Environment): { folder: string; backups: BackupSummary[] } {
+  const { backups: folder } = openInstance(environment).layout;
+  return { folder, backups: findBackups(folder) };
 }
 
 /** @throws {UsageError} for a name that none has, or several. */

@@ -24,7 +24,7 @@ export async function archiveAsOrdered(
   const { source, head, backups, kind, at } = order;
   const folder = makeBackupFolder(backups, order.folder);
   const excluded = foldersAt(backups, folder);
-  const what = "copy" in source ? await ofCopy(source.copy) : ofHome(source.home, order.exclude);
+  const what = "copy" in source ? await ofCopy(source.copy, signal) : ofHome(source.home, order.exclude);
   return writeArchive({
     ...what,
     excluded,
@@ -48,10 +48,10 @@ export async function archiveAsOrdered(
 type Source = Pick<TreeOptions, "leaveOut" | "leftOutBefore" | "held" | "inBackground"> & { tree: string };
 
 /** Its own folder is its home's, so the copy lies in no tree that is read here. */
-async function ofCopy(path: string): Promise<Source> {
+async function ofCopy(path: string, signal: AbortSignal): Promise<Source> {
   const finished = readFinishedCopy(path);
   if (finished === undefined) throw new NymvisorError({ what: `there is no complete copy at ${path}` });
-  const copy = await settleCopy(finished);
+  const copy = await settleCopy(finished, signal);
   // Across a boot nothing tells whether the bytes of a file that was not made durable are those that it had.
   const sameBoot = copy.bootId === bootId();
   const held = copy.held.map(({ name, file }): [typeof name, HeldFile] => [name, sameBoot ? file : NOBODY]);

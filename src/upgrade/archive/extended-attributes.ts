@@ -6,7 +6,7 @@ import type { ExtendedAttribute } from "./tar-header.ts";
 const MOST = 65_536;
 
 /** The file, or the attribute, was removed meanwhile; the file system knows no attributes. */
-const NONE: ReadonlySet<number> = new Set([2 /* ENOENT */, 61 /* ENODATA */, 95 /* ENOTSUP */]);
+const NONE: ReadonlySet<number> = new Set([2 /* ENOENT */, 20 /* ENOTDIR */, 61 /* ENODATA */, 95 /* ENOTSUP */]);
 
 let buffers: { names: Buffer; value: Buffer } | undefined;
 

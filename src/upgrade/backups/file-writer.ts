@@ -2,9 +2,6 @@ import { constants } from "node:fs";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { type BytePath, bytesOf } from "../archive/byte-path.ts";
 
-/** What a file system keeps at least as one piece; shorter runs of zeros are not worth a hole. */
-const GRAIN = 4096;
-
 /** Zeros are looked for, and the rest is written, in pieces of this size. */
 const PIECE = 64 << 10;
 
@@ -28,7 +25,7 @@ export class FileWriter {
       // Pieces are aligned in the file, so that a hole is one wherever the parts happen to end.
       const length = Math.min(PIECE - (this.#position % PIECE), part.length - start);
       const piece = part.subarray(start, start + length);
-      if (length < GRAIN || Buffer.compare(piece, ZEROS.subarray(0, length)) !== 0) this.#put(piece);
+      if (Buffer.compare(piece, ZEROS.subarray(0, length)) !== 0) this.#put(piece);
       this.#position += length;
       start += length;
     }

@@ -85,6 +85,16 @@ function removeTree(path: BytePath): void {
   }
 }
 
+/** Lets its owner remove what is in the tree: the folders have the rights of the home's by now. */
+export function openFolders(path: BytePath): void {
+  const bytes = bytesOf(path);
+  if (!lstatSync(bytes, { throwIfNoEntry: false })?.isDirectory()) return;
+  bulkDisk.chmodSync(bytes, 0o700);
+  for (const entry of readdirSync(bytes, { encoding: "latin1", withFileTypes: true })) {
+    if (entry.isDirectory()) openFolders(joinPath(path, asBytePath(entry.name)));
+  }
+}
+
 /** The folder that a name of the tree is in; empty: the tree itself. */
 export function parentOf(name: BytePath): BytePath {
   return asBytePath(name.slice(0, Math.max(0, name.lastIndexOf("/"))));

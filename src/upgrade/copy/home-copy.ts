@@ -1,9 +1,8 @@
 import { lstatSync, realpathSync } from "node:fs";
-import { dirname } from "node:path";
-import { errorCode, NymvisorError, reasonOf } from "../../model/errors.ts";
+import { errorCode } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { systemClock } from "../../system/clock.ts";
-import { explanation, makeFolderDurably, syncFolder } from "../../system/durable.ts";
+import { makeFolderDurably, syncFolder } from "../../system/durable.ts";
 import { bootId } from "../../system/process-table.ts";
 import { asBytePath, encodePath } from "../archive/byte-path.ts";
 import { type PathFilter, pathFilter } from "../archive/path-patterns.ts";
@@ -12,7 +11,8 @@ import { blockSizeFor, Chunk } from "./block-hashes.ts";
 import { ChangeLogWriter, prepareLog } from "./change-log.ts";
 import { CopiedFiles } from "./copied-files.ts";
 import { Cloner, SMALL } from "./copy-contents.ts";
-import { CopyTree } from "./copy-tree.ts";
+import { CopyTree, openFolders } from "./copy-tree.ts";
+import { explained } from "./explained.ts";
 import { copyPaths, type FinishedCopy, writeNote } from "./finished-copy.ts";
 import { type PassOptions, type PassResult, runPass, type Sink } from "./pass.ts";
 import { Records } from "./records.ts";
@@ -195,21 +195,8 @@ export class HomeCopy {
     syncFolder(this.#request.destination);
   }
 
-  async #guarded<T>(act: () => Promise<T>): Promise<T> {
-    const { destination, signal } = this.#request;
-    try {
-      return await act();
-    } catch (error) {
-      if (error instanceof NymvisorError) throw error;
-      if (signal?.aborted) throw interrupted(signal);
-      const full = ["ENOSPC", "EDQUOT"].includes(errorCode(error) ?? "");
-      throw new NymvisorError({
-        what: "the home cannot be copied",
-        why: `${destination}: ${explanation(error)}`,
-        next: full ? `make room there: df -h '${dirname(destination)}'` : `check the folder: ls -ld '${destination}'`,
-        cause: error,
-      });
-    }
+  #guarded<T>(act: () => Promise<T>): Promise<T> {
+    return explained(this.#request.destination, this.#request.signal, act);
   }
 }
 
@@ -217,16 +204,8 @@ export class HomeCopy {
 export async function discardCopy(path: string): Promise<void> {
   // First, so that what an interruption leaves is not taken for a complete copy.
   await bulkDisk.rm(copyPaths(path).note, { force: true });
+  openFolders(encodePath(copyPaths(path).tree));
   await bulkDisk.rm(path, { force: true, recursive: true });
-}
-
-function interrupted(signal: AbortSignal): NymvisorError {
-  return new NymvisorError({
-    what: "the copy of the home was stopped before it was complete",
-    why: reasonOf(signal.reason),
-    next: "nothing depends on it; it is made again when the upgrade is",
-    cause: signal.reason,
-  });
 }
 
 async function sizeOf({ home, excluded, exclude, rebuildable }: CopyRequest): Promise<number> {

@@ -4,7 +4,7 @@ import { errorCode } from "../../model/errors.ts";
 import { asBytePath, type BytePath, bytesOf } from "../archive/byte-path.ts";
 import type { PathFilter } from "../archive/path-patterns.ts";
 import { cannotRead, type FolderIdentity, type Found, walkHome } from "../archive/walk.ts";
-import type { Records } from "./records.ts";
+import type { CopiedKind, Records } from "./records.ts";
 
 /** Something in the home, there when it was looked at. */
 export type Present = Exclude<Found, { gone: true }>;
@@ -23,7 +23,8 @@ export interface Sink {
   replaced(name: BytePath): Promise<void>;
   /** Told of every folder in every pass, before what is in it. */
   folder(found: Present, isNew: boolean): Promise<void>;
-  link(found: Present, target: BytePath): Promise<void>;
+  /** @returns the number of the link that was made. */
+  link(found: Present, target: BytePath): Promise<number>;
   /** @returns undefined if the file is gone. */
   file(found: Present, slot: number | undefined): Promise<CopiedFile | undefined>;
   /** A file that may be held by a second name. @returns false if it has to be copied. */
@@ -97,8 +98,7 @@ class Pass {
     }
     if (slot !== undefined) records.see(slot, number);
     if (kind === "folder") await this.#lookAtFolder(found, slot);
-    else if (kind === "symbolic link") await this.#lookAtLink(found, slot);
-    else if (kind === "file") await this.#lookAtFile(found, slot);
+    else if (kind === "file" || kind === "symbolic link") await this.#lookAtFile(found, slot);
     else this.result.leftOut.push({ name, reason: kind });
   }
 
@@ -117,56 +117,55 @@ class Pass {
 
   async #lookAtFolder(found: Present, slot: number | undefined): Promise<void> {
     await this.#sink.folder(found, slot === undefined);
-    this.#put(found.name, "folder", { stat: found.stat, object: 0, settled: false });
-  }
-
-  async #lookAtLink(found: Present, slot: number | undefined): Promise<void> {
-    const { name, path, stat } = found;
-    const { records } = this.#options;
-    if (slot !== undefined && records.isUnchanged(slot, stat)) return;
-    let target: string;
-    try {
-      target = readlinkSync(bytesOf(path), { encoding: "latin1" });
-    } catch (error) {
-      // EINVAL: something else has taken the name.
-      if (!["ENOENT", "ENOTDIR", "EINVAL"].includes(errorCode(error) ?? "")) throw cannotRead(path, error);
-      this.#lost(name, slot);
-      return;
-    }
-    await this.#sink.link(found, asBytePath(target));
-    // A link is made anew when it changes, by which its inode changes or its times do; but the same tick may do both.
-    this.#put(name, "symbolic link", { stat, object: 0, settled: false });
+    this.#put(found, { stat: found.stat, object: 0, settled: false });
   }
 
   async #lookAtFile(found: Present, slot: number | undefined): Promise<void> {
     const { records, isRebuildable, isDoubtful } = this.#options;
-    const { name, stat } = found;
-    if (isRebuildable(name) && (this.#sink.hold === undefined || (await this.#sink.hold(found)))) return;
+    const { name, kind, stat } = found;
+    const isLink = kind === "symbolic link";
+    if (!isLink && isRebuildable(name) && (this.#sink.hold === undefined || (await this.#sink.hold(found)))) return;
     const identity = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
     const first = identity === undefined ? undefined : this.#firsts.get(identity);
     if (first !== undefined) {
       if (slot === undefined || records.object(slot) !== first.object) {
         this.#hardLinks.push({ name, first: first.name });
       }
-      this.#put(name, "file", { stat, object: first.object, settled: false });
+      this.#put(found, { stat, object: first.object, settled: false });
       return;
     }
     let object: number | undefined;
     if (slot !== undefined && records.isUnchanged(slot, stat) && !isDoubtful(stat)) {
       object = records.object(slot);
     } else {
-      const copied = await this.#sink.file(found, slot);
+      const copied = isLink ? await this.#copyLink(found) : await this.#sink.file(found, slot);
       if (copied === undefined) {
         this.#lost(name, slot);
         return;
       }
-      this.#put(name, "file", copied);
+      this.#put(found, copied);
       // Another file may have taken the name just before it was opened; the other names are none of its.
       if (copied.stat.dev === stat.dev && copied.stat.ino === stat.ino) object = copied.object;
     }
-    this.result.files += 1;
-    this.result.bytes += Number(stat.size);
+    if (!isLink) {
+      this.result.files += 1;
+      this.result.bytes += Number(stat.size);
+    }
     if (identity !== undefined && object !== undefined) this.#firsts.set(identity, { name, object });
+  }
+
+  async #copyLink(found: Present): Promise<CopiedFile | undefined> {
+    const { path, stat } = found;
+    let target: string;
+    try {
+      target = readlinkSync(bytesOf(path), { encoding: "latin1" });
+    } catch (error) {
+      // EINVAL: something else has taken the name.
+      if (["ENOENT", "ENOTDIR", "EINVAL"].includes(errorCode(error) ?? "")) return undefined;
+      throw cannotRead(path, error);
+    }
+    // Never settled: to make it again costs less than to know whether that is needed.
+    return { stat, settled: false, object: await this.#sink.link(found, asBytePath(target)) };
   }
 
   /** It went while it was looked at; whatever has its name by now is for the next pass. */
@@ -175,7 +174,8 @@ class Pass {
     if (slot !== undefined) this.#options.records.unsettle(slot);
   }
 
-  #put(name: BytePath, kind: "file" | "folder" | "symbolic link", copied: CopiedFile): void {
-    this.#options.records.put(name, { kind, ...copied, pass: this.#options.number });
+  #put({ name, kind }: Present, copied: CopiedFile): void {
+    // Others do not come here.
+    this.#options.records.put(name, { kind: kind as CopiedKind, ...copied, pass: this.#options.number });
   }
 }

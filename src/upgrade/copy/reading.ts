@@ -56,10 +56,10 @@ export function openSource(path: BytePath): number | undefined {
 
 /** The reading of one open file. */
 export interface Reading {
-  /** As the file was before. */
+  /** As the file was before. What is written while it is read makes any later stat another one. */
   stat: BigIntStats;
-  /** To be asked after the last byte was read: whether a later stat that equals {@link Reading.stat} proves it unchanged. */
-  isSettled(): boolean;
+  /** Whether a later stat that equals {@link Reading.stat} proves that nothing was written since. */
+  isSettled: boolean;
 }
 
 /** Prepares an open file so that what is read from now on is proven by its times; see above. */
@@ -70,15 +70,8 @@ export async function beginReading(path: BytePath, file: number): Promise<Readin
   if (isClean(file) !== true) await bulkDisk.fdatasync(file);
   return {
     stat,
-    isSettled: () =>
-      stat.ctimeNs < began - TOO_NEAR &&
-      isUndisturbed(stat, fstatSync(file, { bigint: true })) &&
-      tellsOfStores(path, stat.dev),
+    isSettled: stat.ctimeNs < began - TOO_NEAR && tellsOfStores(path, stat.dev),
   };
-}
-
-export function isUndisturbed(before: BigIntStats, after: BigIntStats): boolean {
-  return before.size === after.size && before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs;
 }
 
 const telling = new Map<bigint, boolean>();

@@ -59,11 +59,12 @@ export class RoundSink implements Sink {
     this.#touch(name);
   }
 
-  async link({ name, path, stat }: Present, target: BytePath): Promise<void> {
-    const { tree } = this.#context;
+  async link({ name, path, stat }: Present, target: BytePath): Promise<number> {
+    const { tree, files } = this.#context;
     tree.makeLink(name, target);
     applyAttributes(tree.path(name), readAttributes(path, stat));
     this.#touch(name);
+    return files.newObject();
   }
 
   async hardLink(name: BytePath, first: BytePath): Promise<void> {
@@ -80,7 +81,7 @@ export class RoundSink implements Sink {
       if (!stat.isFile()) return undefined;
       const object = await this.#copy(name, { path, file, stat }, slot);
       this.fileCount += 1;
-      return { stat, object, settled: isSettled() };
+      return { stat, object, settled: isSettled };
     } finally {
       closeSync(file);
     }

@@ -4,6 +4,7 @@ import { type Attributes, applyAttributes } from "./attributes.ts";
 import { type Change, decodeAttributes, readLog } from "./change-log.ts";
 import { SYNC_EVERY, writeZeros } from "./copy-contents.ts";
 import { CopyTree } from "./copy-tree.ts";
+import { explained } from "./explained.ts";
 import { copyPaths, type FinishedCopy, writeNote } from "./finished-copy.ts";
 import { SyncQueue } from "./sync-queue.ts";
 
@@ -12,8 +13,13 @@ import { SyncQueue } from "./sync-queue.ts";
  * for. It may be interrupted at any point and begun again, because nothing that the log needs is removed before the tree is
  * durable and the note says so. A copy that is settled is returned as it is.
  * @returns what the note says now; tree and note are durable.
+ * @throws {NymvisorError} if the log is damaged or the tree cannot be written; it can be tried again.
  */
-export async function settleCopy(copy: FinishedCopy, signal?: AbortSignal): Promise<FinishedCopy> {
+export function settleCopy(copy: FinishedCopy, signal?: AbortSignal): Promise<FinishedCopy> {
+  return explained(copy.path, signal, () => settle(copy, signal));
+}
+
+async function settle(copy: FinishedCopy, signal: AbortSignal | undefined): Promise<FinishedCopy> {
   const { log, stored, tree } = copyPaths(copy.path);
   let settled = copy;
   if (copy.changes !== null) {

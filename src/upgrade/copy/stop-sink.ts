@@ -20,7 +20,7 @@ import {
 import { type CopyTree, parentOf } from "./copy-tree.ts";
 import type { CopyNote } from "./finished-copy.ts";
 import type { CopiedFile, Present, Sink } from "./pass.ts";
-import { isUndisturbed, openSource } from "./reading.ts";
+import { openSource } from "./reading.ts";
 import type { SyncQueue } from "./sync-queue.ts";
 
 export interface StopContext {
@@ -73,8 +73,9 @@ export class StopSink implements Sink {
     this.#context.log.append({ is: "folder", name, attributes: attributesOf(path, stat) });
   }
 
-  async link({ name, path, stat }: Present, target: BytePath): Promise<void> {
+  async link({ name, path, stat }: Present, target: BytePath): Promise<number> {
     this.#context.log.append({ is: "symbolic link", name, target, attributes: attributesOf(path, stat) });
+    return this.#context.files.newObject();
   }
 
   async hardLink(name: BytePath, first: BytePath): Promise<void> {
@@ -105,7 +106,9 @@ export class StopSink implements Sink {
       if (!stat.isFile()) return undefined;
       const object = await this.#takeDown(name, { path, file, stat }, slot);
       this.fileCount += 1;
-      if (!isUndisturbed(stat, fstatSync(file, { bigint: true }))) this.disturbed.push({ name, how: "was written" });
+      // A ctime moves with the bytes, the size and the rights alike.
+      const { ctimeNs } = fstatSync(file, { bigint: true });
+      if (ctimeNs !== stat.ctimeNs) this.disturbed.push({ name, how: "was written" });
       return { stat, object, settled: false };
     } finally {
       closeSync(file);

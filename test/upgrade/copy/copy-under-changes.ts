@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock, useClock } from "../../../src/system/clock.ts";
-import { HomeCopy } from "../../../src/upgrade/copy/home-copy.ts";
 import { readFinishedCopy } from "../../../src/upgrade/copy/finished-copy.ts";
+import { HomeCopy } from "../../../src/upgrade/copy/home-copy.ts";
 import { settleCopy } from "../../../src/upgrade/copy/settle-copy.ts";
 import { type Snapshot, snapshot } from "../archive/tree-snapshot.ts";
 import { Chance, RandomChanges } from "./random-changes.ts";

@@ -85,7 +85,18 @@ export class RandomChanges {
     } catch (error) {
       // A name that is taken, gone, or of another kind than the act is for.
       const code = (error as { code?: string }).code ?? "";
-      const usual = ["EEXIST", "ENOENT", "ENOTDIR", "EISDIR", "ENOTEMPTY", "EINVAL", "ENXIO", "EPERM", "ELOOP", "EMLINK"];
+      const usual = [
+        "EEXIST",
+        "ENOENT",
+        "ENOTDIR",
+        "EISDIR",
+        "ENOTEMPTY",
+        "EINVAL",
+        "ENXIO",
+        "EPERM",
+        "ELOOP",
+        "EMLINK",
+      ];
       if (!usual.includes(code)) throw error;
     }
   }
@@ -117,13 +128,18 @@ export class RandomChanges {
     () => symlinkSync(Buffer.from(this.#chance.pick(NAMES) ?? "", "latin1"), this.#path()),
     () => mkdirSync(this.#path()),
     () => mkdirSync(this.#path()),
-    () => rmSync(this.#path(), { recursive: true }),
+    () => this.#remove(),
     () => chmodSync(this.#regular(), this.#chance.pick(MODES) ?? 0),
     () => lutimesSync(this.#path(), 1, this.#chance.below(2_000_000_000) + 0.25),
     () => void setAttribute(this.#regular(), `user.${this.#chance.below(2)}`, this.#bytes(this.#chance.below(20))),
     () => this.#oldFile(),
     () => void libc.mkfifo(Buffer.concat([this.#path(), Buffer.of(0)]), 0o600),
   ];
+
+  /** Seldom: a whole folder goes as easily as a file, and little would be left to change. */
+  #remove(): void {
+    if (this.#chance.below(4) === 0) rmSync(this.#path(), { recursive: true });
+  }
 
   /** Of something that is there, or could be: at most three folders deep. */
   #path(): Buffer {
@@ -248,4 +264,3 @@ export class RandomChanges {
 export function countEntries(folder: string): number {
   return readdirSync(Buffer.from(folder), { recursive: true, encoding: "latin1" }).length;
 }
-
