@@ -52,6 +52,6 @@ function flagOf(setting: Setting, flag: string): Argument {
 
 /** An empty default means that another value is worked out; the setting's help tells which. */
 function otherwise(setting: Setting): { otherwise?: string } {
-  if (setting.default === undefined || setting.default === "") return {};
-  return { otherwise: String(setting.default) };
+  const text = String(setting.default ?? "");
+  return text === "" ? {} : { otherwise: text };
 }

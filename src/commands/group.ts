@@ -6,7 +6,7 @@ import type { Command } from "./command.ts";
 import { looksLikeFlag } from "./read-flag.ts";
 
 /** The command of a group without the group's own name: `list` of `backup list`. */
-export function memberName({ name }: Pick<Command, "name">): string {
+function memberName({ name }: Pick<Command, "name">): string {
   return name.slice(name.indexOf(" ") + 1);
 }
 
@@ -62,7 +62,7 @@ export function intoGroup(command: Command, words: readonly string[]): { command
   });
 }
 
-export function memberOf({ members = [] }: Command, word: string): Command | undefined {
+function memberOf({ members = [] }: Command, word: string): Command | undefined {
   return members.find((member) => memberName(member) === word);
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { parseTOML } from "confbox/toml";
 import { z } from "zod";
 import { parseInstant } from "../../src/model/instant.ts";
-import { hold, type Kind, oneOf, optionalDuration, windows } from "../../src/model/setting-kinds.ts";
+import { hold, type Kind, oneOf, optionalDuration, patterns, windows } from "../../src/model/setting-kinds.ts";
 import { parseWindow } from "../../src/model/window.ts";
 
 const source = oneOf("auto", "nym", "github");
@@ -118,5 +118,24 @@ describe("windows", () => {
 
   test("with nothing between two commas are refused", () => {
     expect(() => typed(windows, "22:00-04:00,")).toThrow("is not a window");
+  });
+});
+
+describe("patterns", () => {
+  test("are a list in the file, and separated by commas when they are typed", () => {
+    expect(filed(patterns, '["*.bloom", "data/**/cache"]')).toEqual(["*.bloom", "data/**/cache"]);
+    expect(typed(patterns, " *.bloom , data/**/cache ")).toEqual(["*.bloom", "data/**/cache"]);
+    roundTrip(patterns, ["*.bloom"]);
+    roundTrip(patterns, []);
+  });
+
+  test.each([
+    ['"*.bloom"', "stands where a list is expected"],
+    ["[7]", "7 stands in the list"],
+    ['[""]', "a pattern is empty"],
+    ['["/etc"]', "is absolute; patterns are relative to the home"],
+    ['["data/../.."]', "leads out of the home"],
+  ])("%s in the file is refused", (text, reason) => {
+    expect(() => filed(patterns, text)).toThrow(reason);
   });
 });

@@ -1,6 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
 import { asBytePath, type BytePath, bytesOf } from "./byte-path.ts";
+import { Collector } from "./collector.ts";
 import { readExtendedAttributes } from "./extended-attributes.ts";
 import type { GzipWriter } from "./gzip-writer.ts";
 import { changeSince, type HeldFile, heldFile } from "./held-file.ts";
@@ -55,12 +56,6 @@ const PROGRESS_STEP = 1 << 20;
 
 const ZEROS = Buffer.alloc(64 << 10);
 
-/** Entries leave a lot behind that the collector would let pile up to a hundred megabytes; a collection takes milliseconds. */
-const COLLECT_EVERY = 5000;
-
-/** The same for the manifest's pieces. */
-const COLLECT_EVERY_PIECES = 32;
-
 /** From here on it pays to ask the kernel to forget a file that was read. */
 const LARGE = 1 << 20;
 
@@ -84,11 +79,9 @@ export async function archiveTree(
     leaveOut: options.leaveOut,
     onLeftOut: (name: BytePath) => manifest.leaveOut({ name, reason: EXCLUDED }),
   };
-  let entries = 0;
   for (const found of walkHome(home, options.excluded, filter)) {
     options.signal?.throwIfAborted();
-    entries += 1;
-    if (entries % COLLECT_EVERY === 0) Bun.gc(true);
+    tree.collector.entry();
     if (found.gone) tree.disturbed(found.path, "vanished");
     else await tree.add(found.path, found.name, found.kind, found.stat);
   }
@@ -100,6 +93,7 @@ export async function archiveTree(
 
 class TreeArchiver {
   readonly result: ArchivedTree = { files: 0, sourceBytes: 0, leftOut: [], disturbed: [] };
+  readonly collector = new Collector();
   readonly #out: GzipWriter;
   readonly #manifest: ManifestWriter;
   readonly #options: TreeOptions;
@@ -146,11 +140,10 @@ class TreeArchiver {
     const name = asBytePath(MANIFEST_NAME);
     const mtime = this.#manifest.head.takenAt;
     await this.#out.write(tarHeader({ name, kind: "file", mode: 0o600, uid: 0, gid: 0, size, mtime }));
-    let pieces = 0;
     for (const piece of this.#manifest.pieces()) {
-      pieces += 1;
-      if (pieces % COLLECT_EVERY_PIECES === 0) Bun.gc(true);
       await this.#out.write(piece);
+      // Its own memory, that of its compressed form, and a copy of that.
+      this.collector.bytes(3 * piece.length);
     }
     await this.#out.writeZeros(padding(size));
   }
@@ -259,6 +252,7 @@ class TreeArchiver {
   }
 
   #progress(count: number): void {
+    this.collector.bytes(count);
     this.result.sourceBytes += count;
     if (this.result.sourceBytes - this.#reported < PROGRESS_STEP) return;
     this.#reported = this.result.sourceBytes;

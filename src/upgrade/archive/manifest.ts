@@ -14,7 +14,7 @@ import { decimalSeconds, type TarEntry } from "./tar-header.ts";
 const FORMAT = 1;
 
 /** "stopped": no daemon ran. "paused": it was held by SIGSTOP. "live": it ran, and files may be of different moments. */
-export const TAKEN = ["stopped", "paused", "live"] as const;
+const TAKEN = ["stopped", "paused", "live"] as const;
 
 export const manifestHeadSchema = z.object({
   format: z.literal(FORMAT),

@@ -2,15 +2,13 @@ import { statSync } from "node:fs";
 import { errorCode, NymvisorError, reasonOf } from "../../model/errors.ts";
 import { explanation } from "../../system/durable.ts";
 import { ByteSource } from "./byte-source.ts";
+import { Collector } from "./collector.ts";
 import { DamagedArchive } from "./damaged.ts";
 import { gunzipFile } from "./gunzip.ts";
 import type { LeftOutEntry, ManifestHead } from "./manifest.ts";
 import { ManifestCheck } from "./manifest-check.ts";
 import { type ReadEntry, TarReader } from "./tar-reader.ts";
 import { MANIFEST_NAME } from "./walk.ts";
-
-/** Entries leave a lot behind that the collector would let pile up to a hundred megabytes; a collection takes milliseconds. */
-const COLLECT_EVERY = 5000;
 
 /** Takes the contents of one file. */
 export interface FileSink {
@@ -60,6 +58,7 @@ async function readWhole(path: string, visit: EntryVisitor, { signal, onProgress
   try {
     const tar = new TarReader(source);
     const check = new ManifestCheck();
+    const collector = new Collector();
     const read = { entries: 0, files: 0, contentBytes: 0 };
     let head: ManifestHead | undefined;
     for (let entry = await tar.next(); entry !== undefined; entry = await tar.next()) {
@@ -71,9 +70,9 @@ async function readWhole(path: string, visit: EntryVisitor, { signal, onProgress
         continue;
       }
       read.entries += 1;
-      if (read.entries % COLLECT_EVERY === 0) Bun.gc(true);
+      collector.entry();
       if (entry.kind === "file") {
-        const sha256 = await readFile(tar, await visit(entry), signal);
+        const sha256 = await readFile(tar, await visit(entry), collector, signal);
         check.entry({ ...entry, sha256 });
         read.files += 1;
         read.contentBytes += entry.size;
@@ -89,12 +88,18 @@ async function readWhole(path: string, visit: EntryVisitor, { signal, onProgress
   }
 }
 
-async function readFile(tar: TarReader, sink: FileSink | undefined, signal: AbortSignal | undefined): Promise<string> {
+async function readFile(
+  tar: TarReader,
+  sink: FileSink | undefined,
+  collector: Collector,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256");
   try {
     await tar.read((part) => {
       signal?.throwIfAborted();
       hash.update(part);
+      collector.bytes(part.length);
       return sink?.write(part);
     });
     await sink?.close();

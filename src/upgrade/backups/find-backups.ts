@@ -28,7 +28,7 @@ export function findBackups(backups: string): BackupSummary[] {
 }
 
 /** One file that may lie anywhere. @throws {NymvisorError} if it is not there. */
-export function summaryOfFile(path: string): BackupSummary {
+function summaryOfFile(path: string): BackupSummary {
   const parts = path.split("/");
   const file = parts.at(-1) ?? "";
   const [named] = summaryOf("", "", file, path);

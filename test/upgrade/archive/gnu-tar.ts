@@ -28,7 +28,7 @@ export function extract(archive: string, into: string): string {
   return text;
 }
 
-export function extractAll(archive: string, into: string): void {
+function extractAll(archive: string, into: string): void {
   const everything = ["--xattrs", "--xattrs-include=*", "--numeric-owner", "--preserve-permissions"];
   run("tar", "--extract", "--gzip", ...everything, "--file", archive, "--directory", into);
 }

@@ -204,7 +204,7 @@ describe("files that the daemon can rebuild", () => {
     writeFileSync(`${bloom()}.flush`, "new");
     renameSync(`${bloom()}.flush`, bloom());
     expect(changeSince(held.file, heldFile(lstatSync(kept, { bigint: true })))).toBeUndefined();
-    expect(readFileSync(kept)).toEqual(pattern(MIB));
+    expect(readFileSync(kept).equals(pattern(MIB))).toBe(true);
   });
 
   test("are held also in a folder that was a file in the last round", async () => {
