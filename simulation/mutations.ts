@@ -147,7 +147,14 @@ export const mutations: readonly Mutation[] = [
     breaks: ["ready-before-stop"],
     services: (_, services) => ({
       ...services,
-      checkBackupRoom: async () => ({ files: 1, sourceBytes: 1, archiveBytes: 1, needed: 1, available: 2 }),
+      checkBackupRoom: async () => ({
+        files: 1,
+        sourceBytes: 1,
+        archiveBytes: 1,
+        needed: 1,
+        available: 2,
+        forCopy: { needed: 1, available: 0 },
+      }),
     }),
   },
   {

@@ -106,6 +106,9 @@ export class World {
       download: this.upstream.download,
       checkBackupRoom: this.backups.checkRoom,
       backUp: this.backups.backUp,
+      beginCopy: notThere,
+      archiveInBackground: notThere,
+      discardCopy: notThere,
       watchPlan: (_, changed) => this.#watch(changed),
       releaseMemory: () => {},
     };

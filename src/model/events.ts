@@ -50,13 +50,27 @@ export type NymvisorEvent =
   | { type: "upgrade.recovered"; name: string; outcome: "finished" | "undone" }
   | { type: "node.brought-forward"; from: string; to: string }
   | { type: "backup.skipped"; name: string }
+  /** The home cannot be copied while the node runs; it is archived while it is stopped, which takes longer. */
+  | { type: "backup.no-room-for-copy"; name: string; needed: number; available: number; bytes: number }
+  | { type: "copy.started"; name: string; path: string }
+  | { type: "copy.prepared"; name: string; bytes: number; took: Duration }
+  | { type: "copy.done"; name: string; path: string; files: number; bytes: number; took: Duration }
+  | { type: "archive.failed"; name: string; copy: string; reason: string; retryIn: Duration }
+  /** More was kept than the settings want. */
+  | { type: "pruned"; what: "backup" | "binary" | "replaced home"; path: string }
   | { type: "backup.started"; name: string; path: string }
   | { type: "backup.done"; name: string; path: string; bytes: number; took: Duration }
   | { type: "backup.left-out"; path: string; kind: string }
   /** Something else than the daemon changed it while it was read. */
   | { type: "backup.disturbed"; path: string; how: string }
   | { type: "download.resumed"; name: string; at: number }
-  | { type: "progress"; task: "download" | "backup" | "check" | "restore"; name: string; done: number; total: number | null }
+  | {
+      type: "progress";
+      task: "download" | "copy" | "backup" | "check" | "restore";
+      name: string;
+      done: number;
+      total: number | null;
+    }
   | { type: "document.set-aside"; path: string; kept: string; reason: string }
   | { type: "document.rebuilt"; path: string; from: string }
   | { type: "documents.in-order" }

@@ -71,6 +71,8 @@ export interface Layout {
   /** The Rust program's name of the same document. */
   rustVersionRecord: string;
   backups: string;
+  /** Copies of the home until they are archived: on its own file system. */
+  copies: string;
   /** What a backup is unpacked into, before it takes its place in the home. */
   restoring: string;
   /** What a restored backup has taken the place of. */
@@ -108,6 +110,7 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     daemonRecord: join(homeNymvisor, "daemon.json"),
     versionRecord: join(homeNymvisor, "current-version-info.json"),
     rustVersionRecord: join(homeNymvisor, "current-version.json"),
+    copies: join(homeNymvisor, "copies"),
     backups: configuration.daemon.backup_data_directory ?? join(homeNymvisor, "backups"),
     restoring: join(homeNymvisor, "restoring"),
     replaced: join(homeNymvisor, "replaced"),

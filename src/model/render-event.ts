@@ -99,6 +99,23 @@ const renderers: Renderers = {
   "backup.skipped": (e) => warn(`no backup before the upgrade ${printable(e.name)}: unsafe_skip_backup is set`),
   "backup.started": (e) => info(`backing up before the upgrade ${printable(e.name)}, into ${e.path}`),
   "backup.done": (e) => info(`backed up into ${e.path}: ${formatBytes(e.bytes)} in ${brief(e.took)}`),
+  "backup.no-room-for-copy": (e) =>
+    warn(
+      `there is no room to copy the home while the node runs (${formatBytes(e.needed)} needed, ${formatBytes(e.available)} free), so it stays down while ${formatBytes(e.bytes)} are archived`,
+    ),
+  "copy.started": (e) =>
+    info(`copying the home for the upgrade ${printable(e.name)}, into ${e.path}; the node runs on`),
+  "copy.prepared": (e) =>
+    info(`the home is copied: ${formatBytes(e.bytes)} in ${brief(e.took)}; what changes is copied at the stop`),
+  "copy.done": (e) =>
+    info(
+      `the copy is complete: ${formatBytes(e.bytes)} in ${e.files} files were copied at the stop, in ${brief(e.took)}`,
+    ),
+  pruned: (e) => info(`an old ${e.what} was removed, as the settings have it: ${printable(e.path, 1024)}`),
+  "archive.failed": (e) =>
+    error(
+      `the copy ${e.copy} could not be archived: ${e.reason}; it is kept, and it is tried again in ${brief(e.retryIn)}`,
+    ),
   "backup.disturbed": (e) =>
     warn(`a file ${e.how} while it was backed up, though the daemon had stopped: ${printable(e.path)}`),
   "backup.left-out": (e) => warn(`left out of the backup: ${e.path}, which is ${e.kind}`),

@@ -20,6 +20,9 @@ export const WAITING_BACKOFF: Backoff = { first: 10n * SECOND, longest: 3600n * 
 /** An attempt that stopped the node and failed: each further one costs its operator uptime. */
 export const UPGRADE_BACKOFF: Backoff = { first: 300n * SECOND, longest: 6n * 3600n * SECOND };
 
+/** An archive that failed: it waits for nobody, and the copy is the backup until it is there. */
+export const ARCHIVE_BACKOFF: Backoff = { first: 60n * SECOND, longest: 3600n * SECOND };
+
 /** How often a node that waits for its turn looks whether it has come; it costs one flock(2). */
 export const TURN_DELAY: Duration = SECOND;
 

@@ -9,12 +9,13 @@ export type RecoveryAction =
   | "finish";
 
 export interface LeftBehind {
-  state: "stopping" | "backing-up" | "switching" | "recording";
+  state: "copying" | "stopping" | "backing-up" | "switching" | "recording";
   kind: "upgrade" | "forward";
   to: { name: string };
 }
 
 const WHERE_CURRENT_DECIDES: Readonly<Record<LeftBehind["state"], boolean>> = {
+  copying: false,
   stopping: false,
   "backing-up": false,
   switching: true,
@@ -24,7 +25,7 @@ const WHERE_CURRENT_DECIDES: Readonly<Record<LeftBehind["state"], boolean>> = {
 /**
  * | journal    | kind    | `current`     | action |
  * |------------|---------|---------------|--------|
- * | stopping, backing-up | any | anywhere | undo   |
+ * | copying, stopping, backing-up | any | anywhere | undo |
  * | switching  | upgrade | the new build | finish |
  * | switching  | upgrade | elsewhere     | undo   |
  * | switching  | forward | anywhere      | undo: the home is still on the old build |

@@ -1,5 +1,6 @@
 import type { Duration } from "../model/duration.ts";
 import type { NymvisorEvent } from "../model/events.ts";
+import { printable } from "../model/names.ts";
 import { delayAfter, LOCAL_BACKOFF, STAGING_BACKOFF, TURN_DELAY, UPGRADE_BACKOFF, WAITING_BACKOFF } from "./backoff.ts";
 import type {
   Effect,
@@ -195,7 +196,23 @@ function nextTarget(state: RunState, now: Moment): Target | null {
 
 /** A node that is down is not stopped by being moved. */
 function mayStop({ settings, phase }: RunState, now: Moment): boolean {
-  return phase.kind === "restarting" || isOpen(settings.windows, now.wall);
+  const resumed = phase.kind === "upgrading" ? phase.resume.kind : phase.kind;
+  return resumed !== "running" || isOpen(settings.windows, now.wall);
+}
+
+/** Why the upgrade that is under way must not stop the daemon after all, or null: much may have changed since it began. */
+export function objectionToStop(state: RunState, target: Target, now: Moment): string | null {
+  const { holds, queue, behind, currentOrdered } = state.plan;
+  const held = isOnHold(holds, now) ? "upgrades are held" : null;
+  const closed = mayStop(state, now) ? null : "the window has closed";
+  if (target.kind === "forward") {
+    if (!behind) return "the home is not behind any more";
+    return currentOrdered ? null : (held ?? closed);
+  }
+  const entry = queue.find(({ name, fingerprint }) => name === target.name && fingerprint === target.fingerprint);
+  if (entry === undefined || entry.objection !== null) return `${printable(target.name)} is no longer wanted as it was`;
+  if (entry.due > now.wall) return `${printable(target.name)} is not due any more`;
+  return (entry.despiteHold ? null : held) ?? (entry.anyTime ? null : closed);
 }
 
 /** Whether a person keeps upgrades from being performed. */

@@ -1,4 +1,6 @@
+import { archiveInBackground } from "../upgrade/archive/archive-in-background.ts";
 import { backUp, checkBackupRoom } from "../upgrade/backup.ts";
+import { discardCopy, HomeCopy } from "../upgrade/copy/home-copy.ts";
 import { downloadBinary } from "../upstream/download.ts";
 import { askGithub } from "../upstream/github/ask.ts";
 import { confirmGithub } from "../upstream/github/confirm.ts";
@@ -13,6 +15,9 @@ export interface Services {
   download: typeof downloadBinary;
   checkBackupRoom: typeof checkBackupRoom;
   backUp: typeof backUp;
+  beginCopy: typeof HomeCopy.begin;
+  archiveInBackground: typeof archiveInBackground;
+  discardCopy: typeof discardCopy;
   watchPlan: typeof watchPlan;
   /** Gives back what start, download and backup have used; a run then stands still for weeks. */
   releaseMemory(): void;
@@ -25,6 +30,9 @@ export const services: Services = {
   download: downloadBinary,
   checkBackupRoom,
   backUp,
+  beginCopy: HomeCopy.begin,
+  archiveInBackground,
+  discardCopy,
   watchPlan,
   releaseMemory: () => Bun.gc(true),
 };

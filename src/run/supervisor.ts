@@ -10,13 +10,15 @@ import type { Instant } from "../model/instant.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { LOCAL_BACKOFF } from "../policy/backoff.ts";
-import { decide, initialState, isOnHold, nextWake } from "../policy/run.ts";
+import { decide, initialState, isOnHold, nextWake, objectionToStop } from "../policy/run.ts";
 import type { Effect, Moment, PlanView, RunInput, RunState, Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { syncFolder } from "../system/durable.ts";
 import { type Lock, LockHeldError, tryLock, withLock } from "../system/lock.ts";
+import { groupMembers } from "../system/process-table.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
+import { mappedShared } from "../upgrade/copy/mapped-shared.ts";
 import { keepLastGood } from "../upgrade/last-good.ts";
 import { requireOperator } from "../upgrade/operator.ts";
 import { sourceRecords } from "../upgrade/source-records.ts";
@@ -27,6 +29,7 @@ import { DownloadError } from "../upstream/download-error.ts";
 import { allowsHttp, type SourceName, sourcesFor } from "../upstream/sources.ts";
 import { AnnouncementIntake } from "./announcement-intake.ts";
 import { announcementSource } from "./announcement-source.ts";
+import { Archivist } from "./archivist.ts";
 import { GithubSource } from "./github-source.ts";
 import { readPlanView } from "./plan-view.ts";
 import type { PlanWatcher } from "./plan-watcher.ts";
@@ -94,6 +97,9 @@ export class Supervisor {
   private watcher: PlanWatcher | undefined;
   private readonly background = new Set<Promise<unknown>>();
   private readonly status: StatusFile;
+  private readonly archivist: Archivist;
+  /** The copy of the upgrade that is under way. */
+  private copyInUse: string | null = null;
   /** The source that lists releases, if it is asked. */
   private github: GithubSource | undefined;
   private seed: string | undefined;
@@ -105,6 +111,12 @@ export class Supervisor {
     private readonly args: readonly string[],
   ) {
     this.status = new StatusFile(context.layout, context.emit);
+    this.archivist = new Archivist({
+      ...context,
+      ...context.services,
+      signal: this.over.signal,
+      copyInUse: () => this.copyInUse,
+    });
   }
 
   /** Runs until the daemon has ended for good. @returns the exit status. @throws {NymvisorError} if it cannot begin. */
@@ -296,6 +308,7 @@ export class Supervisor {
     this.cancelTimer();
     this.cancelRest();
     this.cancelReading();
+    this.archivist.close();
     this.over.abort(new NymvisorError({ what: "nymvisor ends" }));
     this.upgrade?.abort(this.over.signal.reason);
     for (const staging of this.stagings.values()) staging.abort(this.over.signal.reason);
@@ -418,6 +431,7 @@ export class Supervisor {
       // What was newer than the build before may be older than this one.
       if (moved) this.readPlan();
       this.take({ type: "started" });
+      this.inBackground(this.archivist.work());
       this.cancelRest();
       this.cancelRest = this.context.clock.after(REST_MS, () => this.context.services.releaseMemory());
     } catch (error) {
@@ -540,9 +554,31 @@ export class Supervisor {
           return true;
         },
         settle: () => this.putInOrder(signal),
+        lastLook: (target) => this.lastLook(target, signal),
+        mapped: () => this.mapped(),
+        beginCopy: (request) => {
+          this.copyInUse = request.destination;
+          return this.context.services.beginCopy(request);
+        },
       },
       target,
-    );
+    ).finally(() => {
+      this.copyInUse = null;
+    });
+  }
+
+  /** What may have changed while the home was copied. */
+  private async lastLook(target: Target, signal: AbortSignal): Promise<string | null> {
+    if (target.kind === "upgrade") await this.github?.confirm(target.name, signal);
+    this.readPlan(true);
+    const { state } = this;
+    if (state === undefined || this.planUnreadable !== undefined) return null;
+    return objectionToStop(state, target, this.now());
+  }
+
+  private mapped(): ReadonlySet<string> {
+    const pid = this.daemon?.pid;
+    return mappedShared(pid === undefined ? [] : groupMembers(pid).map((member) => member.pid));
   }
 
   private endTurn(): void {

@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, readdirSync, realpathSync, statfsSync } from "node:fs";
+import { accessSync, constants, lstatSync, readdirSync, realpathSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { BackupKind } from "../model/backups.ts";
 import { errorCode, NymvisorError, reasonOf } from "../model/errors.ts";
@@ -85,6 +85,8 @@ export interface BackupRoom extends HomeSize {
   needed: number;
   /** Bytes that this process may still write where the backups lie. */
   available: number;
+  /** What a copy of the home would need besides, on the home's own file system, and what there is for it. */
+  forCopy: { needed: number; available: number };
 }
 
 export interface BackupRoomRequest extends Pick<BackupRequest, "home" | "backups" | "exclude"> {
@@ -103,7 +105,16 @@ export async function checkBackupRoom({ home, backups, name, exclude }: BackupRo
   requireWritable(nearest);
   if (name !== undefined) makePrivateFolder(join(backups, name));
   const { bavail, bsize } = statfsSync(nearest);
-  return { ...size, needed: size.archiveBytes + MARGIN, available: bavail * bsize };
+  const needed = size.archiveBytes + MARGIN;
+  const available = bavail * bsize;
+  return { ...size, needed, available, forCopy: roomForCopy(home, nearest, size.sourceBytes, available - needed) };
+}
+
+/** @param left what is left where the backups lie once there is an archive. */
+function roomForCopy(home: string, nearestBackups: string, bytes: number, left: number): BackupRoom["forCopy"] {
+  const { bavail, bsize } = statfsSync(home);
+  const isSameDisk = statSync(home).dev === statSync(nearestBackups).dev;
+  return { needed: bytes + MARGIN, available: isSameDisk ? left : bavail * bsize };
 }
 
 /** Removes what backups left behind whose processes were killed, and returns the paths. */

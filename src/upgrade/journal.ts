@@ -12,7 +12,7 @@ import { removeFileDurably } from "../system/durable.ts";
  */
 
 /** In the order in which they are passed through. */
-export const JOURNAL_STATES = ["stopping", "backing-up", "switching", "recording"] as const;
+export const JOURNAL_STATES = ["copying", "stopping", "backing-up", "switching", "recording"] as const;
 
 const journalSchema = z.object({
   state: z.enum(JOURNAL_STATES),
@@ -22,7 +22,9 @@ const journalSchema = z.object({
   from: z.string(),
   to: upgradeInfoSchema,
   build: buildInfoSchema,
-  /** Path of the finished backup; null before there is one, or where none is made. */
+  /** Folder of the copy, from before it is begun; null where none is made. */
+  copy: z.string().nullable().default(null),
+  /** Path of the finished copy or archive; null before there is one, or where none is made. */
   backup: z.string().nullable(),
   startedAt: instantSchema,
   /** The moment that the documents name; fixed before the switch, so that writing them again writes the same. */

@@ -1,4 +1,3 @@
-import { lstatSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { formatBytes } from "../model/bytes.ts";
 import type { VersionRecord } from "../model/documents.ts";
@@ -10,9 +9,8 @@ import type { Clock } from "../system/clock.ts";
 import { makeFolderDurably } from "../system/durable.ts";
 import { showPath } from "./archive/walk.ts";
 import { type BackupRoom, type backUp, type checkBackupRoom, foldersAt } from "./backup.ts";
-import { mappedShared } from "./copy/mapped-shared.ts";
-import { noteArchiveOrder } from "./pending-archives.ts";
 import type { HomeCopy } from "./copy/home-copy.ts";
+import { noteArchiveOrder } from "./pending-archives.ts";
 
 /**
  * Saves a home for an upgrade: a copy that is made while the daemon runs and brought up to date after the stop, so that
@@ -40,7 +38,7 @@ export interface Saving {
   prepare(): Promise<void>;
   /**
    * After the stop. When it returns, the home is saved, complete and durable.
-   * @param mapped see {@link mappedShared}.
+   * @param mapped what the daemon had mapped writable and shared just before: see `mappedShared`.
    * @returns the path of the copy or the archive.
    */
   finish(at: Instant, mapped: ReadonlySet<string>): Promise<string>;
@@ -164,16 +162,3 @@ async function saveByCopy(context: SaveContext, { name, from }: SaveRequest): Pr
     },
   };
 }
-
-/** What a copy of the home needs beside the archive, and what there is for it. */
-export function roomForCopy(home: string, nearestBackups: string, room: Pick<BackupRoom, "needed" | "available" | "sourceBytes">) {
-  const { bavail, bsize } = statfsSync(home);
-  const isSameDisk = lstatSync(home).dev === lstatSync(nearestBackups).dev;
-  const available = isSameDisk ? room.available - room.needed : bavail * bsize;
-  return { needed: room.sourceBytes + MARGIN, available };
-}
-
-/** Folders, records, and what the node writes meanwhile. */
-const MARGIN = 64 << 20;
-
-export { mappedShared };

@@ -30,6 +30,7 @@ import { sweepUnfinishedBackups } from "./backup.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal } from "./journal.ts";
 import { readLastGood } from "./last-good.ts";
+import { disownCopy } from "./pending-archives.ts";
 import {
   appendHistory,
   inOrder,
@@ -214,6 +215,8 @@ function settleJournal({ layout, clock, emit }: StockContext, current: string): 
     emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "finished" });
   } else {
     noteWhatWasLeft(layout, journal, current);
+    // Unless the new build has run on the home meanwhile, so that there is something to go back to.
+    if (journal.copy !== null && !hasMovedHome(journal, current, false)) disownCopy(journal.copy);
     removeJournal(layout);
     emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "undone" });
   }

@@ -1,6 +1,5 @@
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
-import { formatBytes } from "../model/bytes.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
 import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
@@ -9,6 +8,7 @@ import { printable } from "../model/names.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { fingerprintOf, sameAnnouncement } from "../policy/incoming.ts";
+import { rebuildableOf } from "../policy/rebuildable.ts";
 import { isDecided } from "../policy/recovery.ts";
 import type { Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
@@ -16,8 +16,10 @@ import { makeFolderDurably, syncFolder } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
 import type { backUp, checkBackupRoom } from "./backup.ts";
 import { buildInfoOf } from "./build-information.ts";
+import type { HomeCopy } from "./copy/home-copy.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
+import { type Saving, startSaving } from "./save-home.ts";
 import {
   appendHistory,
   readUpgradeInfo,
@@ -36,13 +38,15 @@ import { confirmUnchanged, type Staged, verifyStaged } from "./staged.ts";
  * | step       | done                                      | on disk after it                  | interrupted here: next run |
  * |------------|-------------------------------------------|-----------------------------------|----------------------------|
  * | prepare    | entry, binary, room looked at again       | nothing new                       | nothing to do              |
- * | stopping   | the daemon is stopped                     | journal                           | forgets the journal        |
- * | backing-up | the home is archived                      | journal, perhaps an archive       | forgets the journal        |
- * | switching  | under the lock: `current` is moved        | journal, archive, perhaps `current` | looks at `current`       |
+ * | copying    | the home is copied, while the daemon runs | journal, part of a copy           | forgets journal and copy   |
+ * | stopping   | the daemon is stopped                     | journal, a copy that lacks the end | forgets journal and copy  |
+ * | backing-up | what changed is copied; or the archive is written | journal, perhaps a whole copy | forgets journal and copy |
+ * | switching  | under the lock: `current` is moved        | journal, copy, perhaps `current`  | looks at `current`         |
  * | recording  | version record, history, plan             | journal, some of the three        | writes all three again     |
  * | done       | the journal is removed                    | no journal                        | nothing to do              |
  *
- * Where `current` stays as it was the entry is still in the plan, so the upgrade is still to come.
+ * The archive is written from the copy later, while the new version runs (`pending-archives.ts`): until it is whole the
+ * copy is the backup. Where `current` stays as it was the entry is still in the plan, so the upgrade is still to come.
  */
 export interface TransactionContext {
   layout: Layout;
@@ -54,8 +58,13 @@ export interface TransactionContext {
   stopDaemon(why: string): Promise<boolean>;
   /** Makes the documents say what `current` says, where whoever moved it could not. */
   settle(): Promise<void>;
+  /** Looks once more, after a copy that may have taken long. @returns why the daemon is not stopped after all, or null. */
+  lastLook(target: Target): Promise<string | null>;
+  /** What the daemon has mapped writable and shared: see `mappedShared`. */
+  mapped(): ReadonlySet<string>;
   checkBackupRoom: typeof checkBackupRoom;
   backUp: typeof backUp;
+  beginCopy: typeof HomeCopy.begin;
   /** Aborted when the attempt is to be given up; the switch itself is never interrupted. */
   signal: AbortSignal;
 }
@@ -69,14 +78,24 @@ class Withdrawn extends NymvisorError {
 export async function perform(context: TransactionContext, target: Target): Promise<UpgradeResult> {
   let stopped = false;
   let stoppedAt: bigint | null = null;
+  let saving: Saving | null = null;
   try {
     const prepared = target.kind === "upgrade" ? await prepareUpgrade(context, target) : await prepareForward(context);
-    const expectedBytes = await checkRoom(context, prepared.info.name);
+    saving = await startSavingHome(context, prepared.info.name);
     context.signal.throwIfAborted();
-    let journal = begin(context, target, prepared);
+    let journal = begin(context, target, prepared, saving);
+    if (saving !== null && saving.copy !== null) {
+      await saving.prepare();
+      context.signal.throwIfAborted();
+      const objection = await context.lastLook(target);
+      if (objection !== null) throw new Withdrawn({ what: objection });
+      journal = { ...journal, state: "stopping" };
+      writeJournal(context.layout, journal);
+    }
+    const mapped = saving === null || saving.copy === null ? NOTHING_MAPPED : context.mapped();
     stopped = await context.stopDaemon(`upgrade to ${printable(prepared.info.name)}`);
     stoppedAt = stopped ? context.clock.monotonic() : null;
-    journal = await saveHome(context, journal, expectedBytes);
+    journal = await saveHome(context, journal, saving, mapped);
     context.signal.throwIfAborted();
     journal = { ...journal, state: "switching", performedAt: context.clock.wall() };
     writeJournal(context.layout, journal);
@@ -91,7 +110,20 @@ export async function perform(context: TransactionContext, target: Target): Prom
     const manual = await withLock(layout.upgradeLock, purpose, write, { signal });
     return { outcome: "done", version: prepared.info.version, stoppedAt, manual, unrecorded: null };
   } catch (error) {
-    return giveUp(context, error, stopped, stoppedAt);
+    const result = giveUp(context, error, stopped, stoppedAt);
+    if (result.outcome !== "done") await discardQuietly(saving, context.emit);
+    return result;
+  }
+}
+
+const NOTHING_MAPPED: ReadonlySet<string> = new Set();
+
+/** What is left of a copy that cannot be removed now goes at the next start. */
+async function discardQuietly(saving: Saving | null, emit: Emit): Promise<void> {
+  try {
+    await saving?.discard();
+  } catch (error) {
+    emit({ type: "warning", about: `the copy ${saving?.copy ?? ""}`, reason: reasonOf(error) });
   }
 }
 
@@ -188,32 +220,31 @@ function withdrawn(name: string): Withdrawn {
   return new Withdrawn({ what: `${printable(name)} is no longer in the plan as it was` });
 }
 
-/** @returns how much there is to save. */
-async function checkRoom(context: TransactionContext, name: string): Promise<number | undefined> {
-  const { layout, configuration } = context;
-  if (configuration.daemon.unsafe_skip_backup) return undefined;
-  const { needed, available, sourceBytes } = await context.checkBackupRoom({
-    home: layout.home,
-    backups: layout.backups,
-    name,
-  });
-  if (needed <= available) return sourceBytes;
-  throw new NymvisorError({
-    what: "there is no room for the backup",
-    why: `it may need ${formatBytes(needed)}, and ${layout.backups} has ${formatBytes(available)}`,
-    next: `make room there: df -h ${layout.backups}`,
-  });
+/** Null where the operator wants no backup. */
+async function startSavingHome(context: TransactionContext, name: string): Promise<Saving | null> {
+  const { configuration, layout } = context;
+  if (configuration.daemon.unsafe_skip_backup) return null;
+  const record = readVersionRecord(layout);
+  const from = record.state === "found" ? record.value : undefined;
+  const { exclude } = configuration.backup;
+  return startSaving({ ...context, exclude, rebuildable: rebuildableOf(layout.daemon) }, { name, from });
 }
 
-function begin({ layout, clock, emit }: TransactionContext, target: Target, prepared: Prepared): Journal {
+function begin(
+  { layout, clock, emit }: TransactionContext,
+  target: Target,
+  prepared: Prepared,
+  saving: Saving | null,
+): Journal {
   const { from, info, buildInfo } = prepared;
   makeFolderDurably(layout.instanceData);
   const journal: Journal = {
-    state: "stopping",
+    state: saving === null || saving.copy === null ? "stopping" : "copying",
     kind: target.kind,
     from,
     to: info,
     build: buildInfo,
+    copy: saving?.copy ?? null,
     backup: null,
     startedAt: clock.wall(),
     performedAt: null,
@@ -223,41 +254,20 @@ function begin({ layout, clock, emit }: TransactionContext, target: Target, prep
   return journal;
 }
 
-/** The home, archived and durable; or, where the operator wants none, the note that there is none. */
+/** The home, saved and durable; or, where the operator wants no backup, the note that there is none. */
 async function saveHome(
-  context: TransactionContext,
+  { layout, clock, emit }: TransactionContext,
   journal: Journal,
-  expectedBytes: number | undefined,
+  saving: Saving | null,
+  mapped: ReadonlySet<string>,
 ): Promise<Journal> {
-  const { layout, configuration, clock, emit, signal } = context;
-  const { name } = journal.to;
-  if (configuration.daemon.unsafe_skip_backup) {
-    emit({ type: "backup.skipped", name });
+  if (saving === null) {
+    emit({ type: "backup.skipped", name: journal.to.name });
     return journal;
   }
-  const saving: Journal = { ...journal, state: "backing-up" };
-  writeJournal(layout, saving);
-  emit({ type: "backup.started", name, path: layout.backups });
-  const began = clock.monotonic();
-  const backup = await context.backUp({
-    home: layout.home,
-    backups: layout.backups,
-    name,
-    at: clock.wall(),
-    signal,
-    expectedBytes,
-    onProgress: (done, total) => emit({ type: "progress", task: "backup", name, done, total }),
-  });
-  for (const { path, kind } of backup.leftOut) emit({ type: "backup.left-out", path, kind });
-  for (const { path, how } of backup.disturbed) emit({ type: "backup.disturbed", path, how });
-  emit({
-    type: "backup.done",
-    name,
-    path: backup.path,
-    bytes: backup.bytes,
-    took: clock.monotonic() - began,
-  });
-  return { ...saving, backup: backup.path };
+  const begun: Journal = { ...journal, state: "backing-up" };
+  writeJournal(layout, begun);
+  return { ...begun, backup: await saving.finish(clock.wall(), mapped) };
 }
 
 /** Under the lock: the entry as the plan has it now, and `current` moved to it. */

@@ -44,6 +44,7 @@ function interrupt(layout: Layout, to: UpgradeInfo): void {
     from: "genesis",
     to,
     build: sampleBuildInfo({ version: to.version }),
+    copy: null,
     backup: null,
     startedAt: NOON,
     performedAt: NOON,

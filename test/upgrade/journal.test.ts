@@ -22,6 +22,7 @@ const journal: Journal = {
   from: "genesis",
   to: upgradeInfo({ severity: "high" }),
   build: sampleBuildInfo({ version: "1.1.0" }),
+  copy: null,
   backup: null,
   startedAt: NOON + 123_456_789n,
   performedAt: null,

@@ -37,7 +37,17 @@ afterEach(() => home[Symbol.dispose]());
 function leave(state: Journal["state"], kind: Journal["kind"] = "upgrade"): void {
   const performedAt = state === "switching" || state === "recording" ? SWITCHED : null;
   const build = sampleBuildInfo({ version: info.version });
-  writeJournal(layout, { state, kind, from: "genesis", to: info, build, backup: null, startedAt: NOON, performedAt });
+  writeJournal(layout, {
+    state,
+    kind,
+    from: "genesis",
+    to: info,
+    build,
+    copy: null,
+    backup: null,
+    startedAt: NOON,
+    performedAt,
+  });
 }
 
 const moveCurrent = (name = info.name) => switchCurrent(layout, buildLayout(layout, name));

@@ -34,7 +34,17 @@ afterEach(() => home[Symbol.dispose]());
 /** The power went while this node's upgrade was in that state; `current` leads to the new build when it is back. */
 function leave(state: Journal["state"], from: string, to: UpgradeInfo): void {
   const build = sampleBuildInfo({ version: to.version });
-  writeJournal(layout, { state, kind: "upgrade", from, to, build, backup: null, startedAt: OURS, performedAt: OURS });
+  writeJournal(layout, {
+    state,
+    kind: "upgrade",
+    from,
+    to,
+    build,
+    copy: null,
+    backup: null,
+    startedAt: OURS,
+    performedAt: OURS,
+  });
   switchCurrent(layout, buildLayout(layout, to.name));
 }
 

@@ -5,6 +5,7 @@ import type { Layout } from "../../src/model/paths.ts";
 import { fingerprintOf } from "../../src/policy/incoming.ts";
 import type { Target } from "../../src/policy/run-state.ts";
 import { backUp, checkBackupRoom } from "../../src/upgrade/backup.ts";
+import { HomeCopy } from "../../src/upgrade/copy/home-copy.ts";
 import { readJournal } from "../../src/upgrade/journal.ts";
 import { readHistory, readVersionRecord, requirePlan } from "../../src/upgrade/shared-documents.ts";
 import type { TransactionContext } from "../../src/upgrade/transaction.ts";
@@ -36,7 +37,9 @@ export class TransactionFixture implements Disposable {
       },
       clock: STANDING_CLOCK,
       environment: { PATH: "/usr/bin:/bin" },
-      checkBackupRoom,
+      checkBackupRoom: async (request) => {
+        return { ...(await checkBackupRoom(request)), forCopy: { needed: 1, available: 0 } };
+      },
       backUp: async (request) => {
         this.steps.push(`back up, ${this.situation()}`);
         return backUp(request);
@@ -47,6 +50,10 @@ export class TransactionFixture implements Disposable {
         return true;
       },
       settle: async () => {},
+      lastLook: async () => null,
+      mapped: () => new Set(),
+      // Homes are archived here; what copies do to an upgrade has tests of its own.
+      beginCopy: HomeCopy.begin,
       ...others,
     };
   }

@@ -1,0 +1,135 @@
+import type { ChildEnvironment } from "../daemon/spawn.ts";
+import { type Duration, toMilliseconds } from "../model/duration.ts";
+import { adviceOf, reasonOf } from "../model/errors.ts";
+import type { Emit } from "../model/events.ts";
+import type { Layout } from "../model/paths.ts";
+import type { Configuration } from "../model/settings.ts";
+import { ARCHIVE_BACKOFF, delayAfter } from "../policy/backoff.ts";
+import type { Clock } from "../system/clock.ts";
+import { withLock } from "../system/lock.ts";
+import type { archiveInBackground } from "../upgrade/archive/archive-in-background.ts";
+import { pruneBackups } from "../upgrade/backups/prune.ts";
+import { dropReplaced } from "../upgrade/backups/restore.ts";
+import type { discardCopy } from "../upgrade/copy/home-copy.ts";
+import { leftCopies, type PendingArchive, pendingArchives } from "../upgrade/pending-archives.ts";
+import { pruneBinaries } from "../upgrade/prune-binaries.ts";
+import { readVersionRecord } from "../upgrade/shared-documents.ts";
+
+export interface ArchivistContext {
+  layout: Layout;
+  configuration: Configuration;
+  clock: Clock;
+  emit: Emit;
+  environment: ChildEnvironment;
+  signal: AbortSignal;
+  archiveInBackground: typeof archiveInBackground;
+  discardCopy: typeof discardCopy;
+  /** The copy of the upgrade that is under way, or null. */
+  copyInUse(): string | null;
+}
+
+/**
+ * Makes archives of the copies that upgrades have left, while the new version runs, and clears away what is no longer
+ * needed then. One after the other; what fails stays, and is tried again.
+ */
+export class Archivist {
+  private working = false;
+  private failures = 0;
+  private cancelRetry: () => void = () => {};
+
+  constructor(private readonly context: ArchivistContext) {}
+
+  /** Does what there is to do. Called again meanwhile it changes nothing: what is new is found all the same. */
+  async work(): Promise<void> {
+    const { signal, emit } = this.context;
+    if (this.working || signal.aborted) return;
+    this.working = true;
+    this.cancelRetry();
+    try {
+      await this.clearAway();
+      for (let next = this.next(); next !== undefined; next = this.next()) {
+        if (!(await this.archive(next))) return;
+      }
+    } catch (error) {
+      if (!signal.aborted) emit({ type: "warning", about: "the copies of the home", reason: adviceOf(error) });
+    } finally {
+      this.working = false;
+    }
+  }
+
+  /** Ends what waits; what is under way is ended by the signal. */
+  close(): void {
+    this.cancelRetry();
+  }
+
+  private next(): PendingArchive | undefined {
+    if (this.context.signal.aborted) return undefined;
+    return pendingArchives(this.context.layout).find(({ copy }) => copy !== this.context.copyInUse());
+  }
+
+  private async archive({ copy, name, order }: PendingArchive): Promise<boolean> {
+    const { clock, emit, environment, signal } = this.context;
+    const began = clock.monotonic();
+    try {
+      const archived = await this.context.archiveInBackground(order, { environment, signal });
+      for (const { path, kind } of archived.leftOut) emit({ type: "backup.left-out", path, kind });
+      const { path, bytes } = archived;
+      emit({ type: "backup.done", name, path, bytes, took: clock.monotonic() - began });
+      await this.context.discardCopy(copy);
+      this.failures = 0;
+      await this.prune();
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      this.failures += 1;
+      const retryIn = delayAfter(this.failures, ARCHIVE_BACKOFF);
+      emit({ type: "archive.failed", name, copy, reason: adviceOf(error), retryIn });
+      this.retry(retryIn);
+      return false;
+    }
+  }
+
+  private retry(delay: Duration): void {
+    this.cancelRetry = this.context.clock.after(toMilliseconds(delay), () => void this.work());
+  }
+
+  private async clearAway(): Promise<void> {
+    const { layout, clock, emit } = this.context;
+    for (const copy of leftCopies(layout, this.context.copyInUse(), clock.wall())) {
+      await this.context.discardCopy(copy);
+      emit({ type: "sweep.removed", path: copy });
+    }
+  }
+
+  /** After an upgrade that has its backup. What cannot be removed stays, and is said. */
+  private async prune(): Promise<void> {
+    const { layout, configuration, clock, emit, signal } = this.context;
+    const steps: (() => Promise<void>)[] = [
+      async () => {
+        for (const { path } of pruneBackups({ layout, configuration, now: clock.wall(), kind: "preupgrade" })) {
+          emit({ type: "pruned", what: "backup", path });
+        }
+      },
+      async () => {
+        const record = readVersionRecord(layout);
+        const needed = new Set(record.state === "found" ? [record.value.name] : []);
+        const prune = () => pruneBinaries({ layout, configuration, needed });
+        for (const path of await withLock(layout.upgradeLock, "removing old binaries", prune, { signal })) {
+          emit({ type: "pruned", what: "binary", path });
+        }
+      },
+      async () => {
+        const path = await dropReplaced(layout);
+        if (path !== undefined) emit({ type: "pruned", what: "replaced home", path });
+      },
+    ];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        if (signal.aborted) return;
+        emit({ type: "warning", about: "what is kept of earlier upgrades", reason: reasonOf(error) });
+      }
+    }
+  }
+}
