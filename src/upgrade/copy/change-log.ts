@@ -64,7 +64,7 @@ export type ChangeHeader = { is: Change["is"]; name: BytePath } & Record<string,
 
 const PREFIX = 16;
 /** Most data of one record; files that are longer are cut. */
-export const MOST_DATA = 1 << 20;
+const MOST_DATA = 1 << 20;
 const BUFFER = 2 * MOST_DATA;
 /** How much is written before the disk is put to work, while the rest is still being found. */
 const SYNC_EVERY = 4 << 20;

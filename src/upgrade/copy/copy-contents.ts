@@ -131,15 +131,16 @@ export async function findDifferences(
 
 /**
  * Makes an open file of the copy what `source` is, writing only what differs. `isNew`: it is empty, so that holes need
- * only be left out.
+ * only be left out. `syncEvery`: how many written bytes may wait in memory for the disk.
  * @returns the bytes that were written.
  */
 export async function copyLarge(
   source: Source,
   destination: number,
   { hashes, isNew }: { hashes: BlockHashes; isNew: boolean },
-  options: ContentsOptions,
+  options: ContentsOptions & { syncEvery: number },
 ): Promise<number> {
+  const { syncEvery } = options;
   bulkDisk.ftruncateSync(destination, Number(source.stat.size));
   let written = 0;
   let unsynced = 0;
@@ -149,7 +150,7 @@ export async function copyLarge(
       written += end - start;
       unsynced += end - start;
     }
-    if (unsynced < SYNC_EVERY) return;
+    if (unsynced < syncEvery) return;
     unsynced = 0;
     await bulkDisk.fdatasync(destination);
   };

@@ -12,6 +12,7 @@ import {
   readSmall,
   SMALL,
   type Source,
+  SYNC_EVERY,
 } from "./copy-contents.ts";
 import { type CopyTree, parentOf } from "./copy-tree.ts";
 import type { CopiedFile, Present, Sink } from "./pass.ts";
@@ -113,6 +114,7 @@ export class RoundSink implements Sink {
   /** @returns the bytes that were written, or are shared now. */
   async #fill(source: Source, destination: number, object: number): Promise<number> {
     const { files, cloner, contents, buffer } = this.#context;
+    const gentle = { ...contents, syncEvery: SYNC_EVERY };
     const size = Number(source.stat.size);
     if (size <= SMALL && !isSparse(source.stat)) {
       files.forget(object);
@@ -123,11 +125,11 @@ export class RoundSink implements Sink {
       return bytes.length;
     }
     const known = files.hashes(object);
-    if (known !== undefined) return copyLarge(source, destination, { hashes: known, isNew: false }, contents);
+    if (known !== undefined) return copyLarge(source, destination, { hashes: known, isNew: false }, gentle);
     bulkDisk.ftruncateSync(destination, 0);
     const hashes = files.newHashes(object, size);
     if (!cloner.tryClone(source, destination)) {
-      return copyLarge(source, destination, { hashes, isNew: true }, contents);
+      return copyLarge(source, destination, { hashes, isNew: true }, gentle);
     }
     // Of the copy, which holds still.
     const stat = fstatSync(destination, { bigint: true });

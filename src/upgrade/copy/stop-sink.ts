@@ -166,7 +166,9 @@ export class StopSink implements Sink {
       if (cloner.tryClone(source, destination)) this.bytes += size;
       else {
         const hashes = files.newHashes(files.newObject(), size);
-        this.bytes += await copyLarge(source, destination, { hashes, isNew: true }, contents);
+        // The sync at the end goes on while the next file is read; one on the way would only take a thread from reading.
+        const hasty = { ...contents, syncEvery: Number.POSITIVE_INFINITY };
+        this.bytes += await copyLarge(source, destination, { hashes, isNew: true }, hasty);
       }
     } catch (error) {
       bulkDisk.closeSync(destination);

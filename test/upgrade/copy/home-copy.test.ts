@@ -133,6 +133,7 @@ describe("the stop", () => {
     mkdirSync(join(home, "folder"));
     writeFileSync(join(home, "folder", "inner"), "inner");
     writeFileSync(join(home, "file"), "file");
+    writeFileSync(join(home, "pipe"), "a file yet");
     symlinkSync("data", join(home, "link"));
     const copy = await begin();
     await copy.round();
@@ -141,6 +142,8 @@ describe("the stop", () => {
     rmSync(join(home, "file"));
     mkdirSync(join(home, "file"));
     renameSync(join(home, "data", "large"), join(home, "file", "inner"));
+    rmSync(join(home, "pipe"));
+    Bun.spawnSync(["mkfifo", join(home, "pipe")]);
     rmSync(join(home, "link"));
     symlinkSync("elsewhere", join(home, "link"));
     appendFileSync(join(home, "data", "small"), "er");

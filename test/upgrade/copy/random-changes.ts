@@ -9,7 +9,6 @@ import {
   lutimesSync,
   mkdirSync,
   openSync,
-  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -258,9 +257,4 @@ export class RandomChanges {
     this.#withFile(path, "wx", (file) => writeSync(file, this.#bytes(Math.min(model.size, 500_000))));
     lutimesSync(path, model.atimeMs / 1000, model.mtimeMs / 1000);
   }
-}
-
-/** How many things a folder holds, for a test to know that it was not about nothing. */
-export function countEntries(folder: string): number {
-  return readdirSync(Buffer.from(folder), { recursive: true, encoding: "latin1" }).length;
 }
