@@ -1,6 +1,6 @@
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import { type Duration, toMilliseconds } from "../model/duration.ts";
-import { adviceOf, reasonOf } from "../model/errors.ts";
+import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import type { Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
@@ -21,7 +21,6 @@ export interface ArchivistContext {
   clock: Clock;
   emit: Emit;
   environment: ChildEnvironment;
-  signal: AbortSignal;
   archiveInBackground: typeof archiveInBackground;
   discardCopy: typeof discardCopy;
   /** The copy of the upgrade that is under way, or null. */
@@ -33,42 +32,52 @@ export interface ArchivistContext {
  * needed then. One after the other; what fails stays, and is tried again.
  */
 export class Archivist {
-  private working = false;
+  private readonly over = new AbortController();
+  private working: Promise<void> | undefined;
   private failures = 0;
   private cancelRetry: () => void = () => {};
 
   constructor(private readonly context: ArchivistContext) {}
 
-  /** Does what there is to do. Called again meanwhile it changes nothing: what is new is found all the same. */
-  async work(): Promise<void> {
-    const { signal, emit } = this.context;
-    if (this.working || signal.aborted) return;
-    this.working = true;
+  /** Does what there is to do; settles when it is done, or has failed and is tried again later. Never rejects. */
+  work(): Promise<void> {
     this.cancelRetry();
+    this.working ??= this.workThrough().finally(() => {
+      this.working = undefined;
+    });
+    return this.working;
+  }
+
+  /** Gives up what is under way: the copies are there still at the next start. */
+  async close(): Promise<void> {
+    this.cancelRetry();
+    this.over.abort(new NymvisorError({ what: "nymvisor ends" }));
+    await this.working;
+  }
+
+  private async workThrough(): Promise<void> {
+    const { signal } = this.over;
+    if (signal.aborted) return;
     try {
       await this.clearAway();
       for (let next = this.next(); next !== undefined; next = this.next()) {
         if (!(await this.archive(next))) return;
       }
     } catch (error) {
-      if (!signal.aborted) emit({ type: "warning", about: "the copies of the home", reason: adviceOf(error) });
-    } finally {
-      this.working = false;
+      if (!signal.aborted) {
+        this.context.emit({ type: "warning", about: "the copies of the home", reason: adviceOf(error) });
+      }
     }
   }
 
-  /** Ends what waits; what is under way is ended by the signal. */
-  close(): void {
-    this.cancelRetry();
-  }
-
   private next(): PendingArchive | undefined {
-    if (this.context.signal.aborted) return undefined;
+    if (this.over.signal.aborted) return undefined;
     return pendingArchives(this.context.layout).find(({ copy }) => copy !== this.context.copyInUse());
   }
 
   private async archive({ copy, name, order }: PendingArchive): Promise<boolean> {
-    const { clock, emit, environment, signal } = this.context;
+    const { clock, emit, environment } = this.context;
+    const { signal } = this.over;
     const began = clock.monotonic();
     try {
       const archived = await this.context.archiveInBackground(order, { environment, signal });
@@ -103,7 +112,8 @@ export class Archivist {
 
   /** After an upgrade that has its backup. What cannot be removed stays, and is said. */
   private async prune(): Promise<void> {
-    const { layout, configuration, clock, emit, signal } = this.context;
+    const { layout, configuration, clock, emit } = this.context;
+    const { signal } = this.over;
     const steps: (() => Promise<void>)[] = [
       async () => {
         for (const { path } of pruneBackups({ layout, configuration, now: clock.wall(), kind: "preupgrade" })) {

@@ -58,6 +58,9 @@ const WALL_CLOCK_LOOK_MS = 1_000;
 /** How long after a failure the plan is read again, though nobody has changed it. */
 const READ_AGAIN_MS = 10_000;
 
+/** How long an archive may still take when nymvisor was asked to end, in milliseconds. */
+const ARCHIVES_AT_THE_END_MS = 2_000;
+
 /** How long after a start of the daemon things have calmed down. */
 const REST_MS = 5_000;
 
@@ -98,6 +101,8 @@ export class Supervisor {
   private readonly background = new Set<Promise<unknown>>();
   private readonly status: StatusFile;
   private readonly archivist: Archivist;
+  private endArchives: () => void = () => {};
+  private exitCode: number | undefined;
   /** The copy of the upgrade that is under way. */
   private copyInUse: string | null = null;
   /** The source that lists releases, if it is asked. */
@@ -114,7 +119,6 @@ export class Supervisor {
     this.archivist = new Archivist({
       ...context,
       ...context.services,
-      signal: this.over.signal,
       copyInUse: () => this.copyInUse,
     });
   }
@@ -139,6 +143,7 @@ export class Supervisor {
     const left = this.daemon?.graceLeft();
     const seconds = left === undefined ? {} : { secondsLeft: Math.ceil(toMilliseconds(left) / 1000) };
     this.context.emit({ type: "signal.received", signal, meaning: "stop", ...seconds });
+    this.endArchives();
     if (!first) return;
     if (this.state === undefined)
       this.over.abort(new NymvisorError({ what: `nymvisor was asked to stop by ${signal}` }));
@@ -308,14 +313,28 @@ export class Supervisor {
     this.cancelTimer();
     this.cancelRest();
     this.cancelReading();
-    this.archivist.close();
     this.over.abort(new NymvisorError({ what: "nymvisor ends" }));
     this.upgrade?.abort(this.over.signal.reason);
     for (const staging of this.stagings.values()) staging.abort(this.over.signal.reason);
     await this.stop("nymvisor ends");
     await this.watcher?.close();
+    await this.finishArchives();
     await Promise.allSettled(this.background);
     this.endTurn();
+  }
+
+  /**
+   * An archive that is nearly there is finished, so that a small home is not left with a copy: but whoever asked for the
+   * end does not wait long. Without such a wish all of them are finished: perhaps nobody starts nymvisor again.
+   */
+  private async finishArchives(): Promise<void> {
+    const limit = this.stopRequested === undefined && this.exitCode === 0 ? null : ARCHIVES_AT_THE_END_MS;
+    const limited = Promise.withResolvers<void>();
+    this.endArchives = limited.resolve;
+    const cancel = limit === null ? () => {} : this.context.clock.after(limit, limited.resolve);
+    await Promise.race([this.archivist.work(), limited.promise]);
+    cancel();
+    await this.archivist.close();
   }
 
   private inBackground(work: Promise<unknown>): void {
@@ -401,6 +420,7 @@ export class Supervisor {
         break;
       case "end":
         this.context.emit({ type: "run.ended", exitCode: effect.exitCode, why: effect.why });
+        this.exitCode = effect.exitCode;
         this.ended.resolve(effect.exitCode);
         break;
     }

@@ -39,6 +39,7 @@ async function upgrade(node: PreparedNode, through: readonly string[] = []): Pro
   node.release("1.1.0");
   await using run = await node.run(["run"], { through });
   await run.waitForEvent("started", { version: "1.1.0" });
+  await run.waitForLog(/backed up into|unsafe_skip_backup is set/);
   expect((await run.stop()).status).toBe(0);
   return run.stderr;
 }
@@ -95,6 +96,7 @@ describe("the backup before an upgrade", () => {
     node.release("1.1.0");
     await using run = await node.run(["run"], { variables });
     await run.waitForEvent("started", { version: "1.1.0" });
+    await run.waitForLog(/backed up into/);
     const unpacked = unpack(archiveOf(backups), node.home.at("unpacked"));
     expect(Object.keys(unpacked)).toEqual(["data", "data/kept", "key.pem"]);
     expect(existsSync(join(node.backups, "1.1.0"))).toBe(false);
@@ -108,6 +110,7 @@ describe("the backup before an upgrade", () => {
     await waitFor("the daemon to write", () => existsSync(join(node.daemonHome, "data.log")));
     node.reschedule("1.1.0", new Date());
     await run.waitForEvent("started", { version: "1.1.0" });
+    await run.waitForLog(/backed up into/);
     await run.stop();
     const unpacked = unpack(archiveOf(node.backups), node.home.at("unpacked"));
     const lines = (text = "") => text.split("\n").filter((line) => line.includes("1.0.0 "));
@@ -130,6 +133,7 @@ describe("the backup before an upgrade", () => {
     node.release("1.1.0");
     await using run = await node.run(["run"], { variables: { DAEMON_HOME: link } });
     await run.waitForEvent("started", { version: "1.1.0" });
+    await run.waitForLog(/backed up into/);
     expect(Object.keys(unpack(archiveOf(node.backups), node.home.at("unpacked")))).toEqual(["key.pem"]);
   });
 });
@@ -155,6 +159,7 @@ describe("a backup that cannot be made keeps the node running on the old version
     // Something in the plan is touched: that is when it is looked at again at once.
     node.editPlan((plan) => plan);
     await run.waitForEvent("started", { version: "1.1.0" });
+    await run.waitForLog(/backed up into/);
     archiveOf(node.backups);
   });
 
@@ -175,6 +180,7 @@ describe("a backup that cannot be made keeps the node running on the old version
     expect(Bun.spawnSync([...disk.through, ...remount]).exitCode).toBe(0);
     node.editPlan((plan) => plan);
     await run.waitForEvent("started", { version: "1.1.0" });
+    await run.waitForLog(/backed up into/);
     expect(statSync(archiveOf(disk.seen(small))).size).toBeGreaterThan(60_000);
     await run.stop();
   });

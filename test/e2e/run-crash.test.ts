@@ -39,6 +39,10 @@ async function expectRecovery(node: PreparedNode): Promise<void> {
   await waitFor("its daemon to run", () => node.running().includes(Number(pid)));
   expect(node.running()).toEqual([Number(pid)]);
   await waitFor("the documents", () => node.performed().length > 0);
+  const isCopied = () =>
+    existsSync(join(node.daemonHome, "nymvisor/copies")) &&
+    readdirSync(join(node.daemonHome, "nymvisor/copies")).length > 0;
+  await waitFor("the archive", () => existsSync(node.backups) && !isCopied(), { within: 20_000 });
   expect((await run.stop()).status).toBe(0);
 
   expect(node.current()).toBe("upgrades/1.1.0");
@@ -74,11 +78,13 @@ describe("nymvisor is killed (SIGKILL) and run again: one daemon runs, and the u
     "is staged",
     "upgrading from",
     "stopping the daemon",
-    "backing up before",
-    "backed up into",
+    "copying the home",
+    "the home is copied",
+    "the copy is complete",
     "current is now",
     "1.1.0 1.1.0 started",
     "is done",
+    "backed up into",
   ])("when it has just logged '%s'", async (words) => {
     const line = new RegExp(words.replaceAll(".", "\\."));
     await using node = await prepareUpgrade();
@@ -88,17 +94,20 @@ describe("nymvisor is killed (SIGKILL) and run again: one daemon runs, and the u
     await expectRecovery(node);
   });
 
-  test.each(["stopping", "backing-up", "switching", "recording"])("when its journal says %s", async (state) => {
-    await using node = await prepareUpgrade();
-    const journal = join(node.instanceData, "journal.json");
-    await using run = await node.run();
-    await waitFor(`the journal to say ${state}, or the upgrade to be over`, () => {
-      if (!existsSync(journal)) return node.current() !== "genesis";
-      return readFileSync(journal, "utf8").includes(`"state": "${state}"`);
-    });
-    await kill(run);
-    await expectRecovery(node);
-  });
+  test.each(["copying", "stopping", "backing-up", "switching", "recording"])(
+    "when its journal says %s",
+    async (state) => {
+      await using node = await prepareUpgrade();
+      const journal = join(node.instanceData, "journal.json");
+      await using run = await node.run();
+      await waitFor(`the journal to say ${state}, or the upgrade to be over`, () => {
+        if (!existsSync(journal)) return node.current() !== "genesis";
+        return readFileSync(journal, "utf8").includes(`"state": "${state}"`);
+      });
+      await kill(run);
+      await expectRecovery(node);
+    },
+  );
 
   test("again and again, each time a little later", async () => {
     await using node = await prepareUpgrade();

@@ -26,6 +26,7 @@ describe("a release that is due", () => {
     run.signal("SIGHUP");
     await run.waitForEvent("started", { version: "1.1.0" });
     await run.waitForLog(/2026\.20-gruyere .*is done; the daemon was down for/);
+    await run.waitForLog(/backed up into/);
 
     const story = node.events.all().map(({ event, version }) => `${version} ${event}`);
     expect(story.slice(story.indexOf("1.0.0 started"))).toEqual([
@@ -42,12 +43,14 @@ describe("a release that is due", () => {
       /staging the upgrade 2026\.20-gruyere/,
       /2026\.20-gruyere \(1\.1\.0\) is staged: downloaded/,
       /upgrading from genesis to 2026\.20-gruyere/,
+      /copying the home for the upgrade/,
+      /the home is copied/,
       /stopping the daemon/,
-      /backing up before/,
-      /backed up into/,
+      /the copy is complete/,
       /current is now 2026\.20-gruyere/,
       /2026\.20-gruyere 1\.1\.0 started/,
       /2026\.20-gruyere \(1\.1\.0\) is done/,
+      /backed up into/,
     ]);
     const starts = node.events.of("started");
     expect(starts.map(({ args }) => args)).toEqual([words, words]);
