@@ -56,7 +56,13 @@ export type NymvisorEvent =
   /** Something else than the daemon changed it while it was read. */
   | { type: "backup.disturbed"; path: string; how: string }
   | { type: "download.resumed"; name: string; at: number }
-  | { type: "progress"; task: "download" | "backup" | "check" | "restore"; name: string; done: number; total: number | null }
+  | {
+      type: "progress";
+      task: "download" | "backup" | "check" | "restore";
+      name: string;
+      done: number;
+      total: number | null;
+    }
   | { type: "document.set-aside"; path: string; kept: string; reason: string }
   | { type: "document.rebuilt"; path: string; from: string }
   | { type: "documents.in-order" }

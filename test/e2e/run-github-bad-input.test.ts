@@ -88,7 +88,9 @@ describe("a release that is not as it should be", () => {
     expect(node.queue()).toEqual([]);
     expect(node.events.of("asked").map(({ version }) => version)).not.toContain("9.9.9");
     expect(existsSync(node.home.at("evil"))).toBe(false);
-    expect(readdirSync(node.data).filter((name) => !name.endsWith(".lock") && !name.startsWith("."))).toHaveLength(FILES.length);
+    expect(readdirSync(node.data).filter((name) => !name.endsWith(".lock") && !name.startsWith("."))).toHaveLength(
+      FILES.length,
+    );
     expect(readdirSync(node.data)).toEqual(expect.arrayContaining(FILES));
     for (const reason of cases) expect(run.stderr).toMatch(reason);
     // Said once each.

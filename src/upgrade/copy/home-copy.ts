@@ -201,7 +201,7 @@ export class HomeCopy {
 }
 
 /** Removes a copy, finished or not; one that is not there is no error. */
-export async function discardCopy(path: string): Promise<void> {
+async function discardCopy(path: string): Promise<void> {
   // First, so that what an interruption leaves is not taken for a complete copy.
   await bulkDisk.rm(copyPaths(path).note, { force: true });
   openFolders(encodePath(copyPaths(path).tree));
