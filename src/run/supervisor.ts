@@ -16,6 +16,7 @@ import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { syncFolder } from "../system/durable.ts";
 import { type Lock, LockHeldError, tryLock, withLock } from "../system/lock.ts";
+import { settleRestore } from "../upgrade/backups/restore.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
 import { keepLastGood } from "../upgrade/last-good.ts";
 import { requireOperator } from "../upgrade/operator.ts";
@@ -149,6 +150,9 @@ export class Supervisor {
     await stopOrphans(layout, configuration.daemon.shutdown_grace_period, emit);
     const signal = this.over.signal;
     signal.throwIfAborted();
+    // A home whose restore was interrupted may be half of the one and half of the other: nothing is started on that.
+    const restored = await settleRestore(layout);
+    if (restored !== "none") emit({ type: "restore.recovered", home: layout.home, outcome: restored });
     const settled = await this.settle(signal);
     const home = await examine({ ...this.context, signal });
     this.runs = home.record?.binaryDetails ?? home.buildInfo;
