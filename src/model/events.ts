@@ -48,6 +48,8 @@ export type NymvisorEvent =
   | { type: "upgrade.aborted"; name: string; reason: string }
   | { type: "upgrade.manual"; name: string; version: string; notes: string; source: string }
   | { type: "upgrade.recovered"; name: string; outcome: "finished" | "undone" }
+  /** `nymvisor backup restore` had been interrupted. */
+  | { type: "restore.recovered"; home: string; outcome: "finished" | "undone" }
   | { type: "node.brought-forward"; from: string; to: string }
   | { type: "backup.skipped"; name: string }
   /** The home cannot be copied while the node runs; it is archived while it is stopped, which takes longer. */

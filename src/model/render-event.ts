@@ -93,6 +93,7 @@ const renderers: Renderers = {
         e.outcome === "finished" ? "finished now" : "undone and will be tried again"
       }`,
     ),
+  "restore.recovered": (e) => info(`the interrupted restore of ${e.home} was ${e.outcome}`),
   "node.brought-forward": (e) =>
     info(`this node was behind what its box runs: brought from ${printable(e.from)} to ${printable(e.to)}`),
 

@@ -189,11 +189,13 @@ export class Poller {
 const CLOCK_LOOK: Duration = 60_000_000_000n;
 
 function min(...values: bigint[]): bigint {
-  return values.reduce((least, value) => (value < least ? value : least));
+  let least = values[0] ?? 0n;
+  for (const value of values) if (value < least) least = value;
+  return least;
 }
 
 /** When a source last answered, or since when they have been asked in vain. */
-export function heardOf(layout: Layout): Instant | undefined {
+function heardOf(layout: Layout): Instant | undefined {
   const { answered, since } = sourceRecords(layout);
   const last = Object.values(answered).toSorted((a, b) => (a < b ? 1 : -1))[0];
   return last ?? since ?? undefined;

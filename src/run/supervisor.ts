@@ -17,6 +17,7 @@ import { disk } from "../system/disk.ts";
 import { syncFolder } from "../system/durable.ts";
 import { type Lock, LockHeldError, tryLock, withLock } from "../system/lock.ts";
 import { groupMembers } from "../system/process-table.ts";
+import { settleRestore } from "../upgrade/backups/restore.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
 import { mappedShared } from "../upgrade/copy/mapped-shared.ts";
 import { keepLastGood } from "../upgrade/last-good.ts";
@@ -166,6 +167,9 @@ export class Supervisor {
     await stopOrphans(layout, configuration.daemon.shutdown_grace_period, emit);
     const signal = this.over.signal;
     signal.throwIfAborted();
+    // A home whose restore was interrupted may be half of the one and half of the other: nothing is started on that.
+    const restored = await settleRestore(layout);
+    if (restored !== "none") emit({ type: "restore.recovered", home: layout.home, outcome: restored });
     const settled = await this.settle(signal);
     const home = await examine({ ...this.context, signal });
     this.runs = home.record?.binaryDetails ?? home.buildInfo;

@@ -5,7 +5,7 @@ import { type Found, readDocument, requireUsable, writeDocument } from "../syste
 
 /** `operator.json`, read and written. Whoever writes it holds `upgrade.lock`, and has read it under that lock. */
 
-export const readOperator = (layout: Layout): Found<Operator> => readDocument(operatorSchema, layout.operator);
+const readOperator = (layout: Layout): Found<Operator> => readDocument(operatorSchema, layout.operator);
 
 /** What people have said. @throws {NymvisorError} if that cannot be used: a hold in it must not be overlooked. */
 export function requireOperator(layout: Layout): Operator {

@@ -8,8 +8,7 @@ import { readHistory } from "./shared-documents.ts";
 
 /** `sources.json`, read and written. Whoever writes it holds `upgrade.lock`, and has read it under that lock. */
 
-export const readSourceRecords = (layout: Layout): Found<SourceRecords> =>
-  readDocument(sourceRecordsSchema, layout.sources);
+const readSourceRecords = (layout: Layout): Found<SourceRecords> => readDocument(sourceRecordsSchema, layout.sources);
 
 /** The records; none where they cannot be used, which a start sets right. */
 export function sourceRecords(layout: Layout): SourceRecords {

@@ -55,7 +55,7 @@ describe("check", () => {
       expect(publishedAt).toMatch(/Z$/);
       if (at !== null) expect(at).toMatch(/Z$/);
     }
-    const { [".nym/nymvisors/data/nym-node/release-list.json"]: list, ...after } = stateOf(node.home);
+    const { ".nym/nymvisors/data/nym-node/release-list.json": list, ...after } = stateOf(node.home);
     expect(list).toBeDefined();
     expect(after).toEqual(before);
   });

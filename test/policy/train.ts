@@ -96,7 +96,7 @@ export function known(runs: RunningBuild, more: Partial<Known> = {}): Known {
   };
 }
 
-export const POLICY: ReleasePolicy = {
+const POLICY: ReleasePolicy = {
   minimumAge: DAY,
   spread: 0n,
   windows: [],
