@@ -202,11 +202,10 @@ function mayStop({ settings, phase }: RunState, now: Moment): boolean {
 
 /** Why the upgrade that is under way must not stop the daemon after all, or null: much may have changed since it began. */
 export function objectionToStop(state: RunState, target: Target, now: Moment): string | null {
-  const { holds, queue, behind, currentOrdered } = state.plan;
+  const { holds, queue, currentOrdered } = state.plan;
   const held = isOnHold(holds, now) ? "upgrades are held" : null;
   const closed = mayStop(state, now) ? null : "the window has closed";
   if (target.kind === "forward") {
-    if (!behind) return "the home is not behind any more";
     return currentOrdered ? null : (held ?? closed);
   }
   const entry = queue.find(({ name, fingerprint }) => name === target.name && fingerprint === target.fingerprint);

@@ -593,8 +593,10 @@ export class Supervisor {
 
   /** What may have changed while the home was copied. */
   private async lastLook(target: Target, signal: AbortSignal): Promise<string | null> {
-    if (target.kind === "upgrade") await this.github?.confirm(target.name, signal);
-    this.readPlan(true);
+    if (target.kind === "upgrade") {
+      await this.github?.confirm(target.name, signal);
+      this.readPlan(true);
+    }
     const { state } = this;
     if (state === undefined || this.planUnreadable !== undefined) return null;
     return objectionToStop(state, target, this.now());
