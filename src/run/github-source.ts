@@ -51,6 +51,8 @@ export class GithubSource implements PolledSource {
   /** Why the last question was not answered; undefined where it was. */
   private failure: NymvisorError | undefined;
   private readonly said = new Set<string>();
+  /** The last question about a single release, whatever came of it. */
+  private confirmed: { name: string; at: Instant } | undefined;
 
   constructor(private readonly context: GithubContext) {
     this.follower = new ReleaseFollower(context);
@@ -167,7 +169,10 @@ export class GithubSource implements PolledSource {
     if (list === null || list.answeredAt === null) return;
     this.decision = await this.follower.bringUp(list);
     const entry = requirePlan(layout).queuedUp.find((one) => one.name === name);
-    if (entry === undefined || entry.upgradeTime > now || isWithin(list.answeredAt, CONFIRM_AFTER, now)) return;
+    const last = this.confirmed?.name === name ? this.confirmed.at : null;
+    const isKnown = isWithin(list.answeredAt, CONFIRM_AFTER, now) || isWithin(last, CONFIRM_AFTER, now);
+    if (entry === undefined || entry.upgradeTime > now || isKnown) return;
+    this.confirmed = { name, at: now };
     const asked = await this.askAgain(list, name, signal);
     if (asked !== list) this.decision = await this.follower.bringUp(asked);
   }
