@@ -14,12 +14,9 @@ import { readFinishedCopy } from "./copy/finished-copy.ts";
 
 /**
  * Copies of homes that are complete and not archived yet. What becomes of one stands in it, so that it can still be
- * archived after a crash; until its archive is whole, the copy is the backup.
+ * archived after a crash; until its archive is whole, the copy is the backup. No place stands there: a home may be moved.
  */
 const orderSchema = z.object({
-  daemon: z.string(),
-  home: z.string(),
-  backups: z.string(),
   /** Of the upgrade. */
   name: z.string(),
   /** The version that the home belonged to. */
@@ -54,7 +51,8 @@ export function pendingArchives(layout: Layout): PendingArchive[] {
     .flatMap((copy): PendingArchive[] => {
       const found = readDocument(orderSchema, orderPath(copy));
       if (found.state !== "found" || readFinishedCopy(copy) === undefined) return [];
-      const { daemon, home, backups, name, from, at } = found.value;
+      const { daemon, home, backups } = layout;
+      const { name, from, at } = found.value;
       const head = manifestHead({ daemon, upgrade: name, from, taken: "stopped", note: "" }, home, at);
       return [
         { copy, name, order: { source: { copy }, head, backups, folder: name, kind: "preupgrade", at, exclude: [] } },

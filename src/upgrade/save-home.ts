@@ -139,14 +139,7 @@ async function saveByCopy(context: SaveContext, { name, from }: SaveRequest): Pr
       if (copy === undefined) throw new Error("the copy was not prepared");
       const began = clock.monotonic();
       const finished = await copy.finish({ mapped });
-      noteArchiveOrder(finished.path, {
-        daemon: layout.daemon,
-        home: layout.home,
-        backups: layout.backups,
-        name,
-        from: from?.version ?? null,
-        at,
-      });
+      noteArchiveOrder(finished.path, { name, from: from?.version ?? null, at });
       for (const { name: path, reason } of finished.leftOut) {
         emit({ type: "backup.left-out", path: showPath(path), kind: reason });
       }

@@ -214,9 +214,11 @@ function settleJournal({ layout, clock, emit }: StockContext, current: string): 
     record({ layout, clock, emit }, { ...journal, state: "recording", performedAt });
     emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "finished" });
   } else {
-    noteWhatWasLeft(layout, journal, current);
     // Unless the new build has run on the home meanwhile, so that there is something to go back to.
-    if (journal.copy !== null && !hasMovedHome(journal, current, false)) disownCopy(journal.copy);
+    const moved = hasMovedHome(journal, current, isPerformed(layout, journal));
+    // Where it is by now: the home may have been moved.
+    if (journal.copy !== null && !moved) disownCopy(join(layout.copies, basename(journal.copy)));
+    noteWhatWasLeft(layout, journal, current);
     removeJournal(layout);
     emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "undone" });
   }
@@ -243,10 +245,13 @@ function noteWhatWasLeft(layout: Layout, journal: Journal, current: string): voi
 /** What the record of this home would say if it could have been written, or undefined where it says what is true. */
 function journaledRecord(layout: Layout, journal: Journal, current: string): VersionRecord | undefined {
   const { to, build, performedAt } = journal;
-  const history = readHistory(layout);
-  const performed = history.state === "found" && history.value.history.some(({ info }) => sameRelease(info, to));
-  if (performedAt === null || !hasMovedHome(journal, current, performed)) return undefined;
+  if (performedAt === null || !hasMovedHome(journal, current, isPerformed(layout, journal))) return undefined;
   return { name: to.name, version: to.version, upgradeTime: performedAt, binaryDetails: build };
+}
+
+function isPerformed(layout: Layout, { to }: Journal): boolean {
+  const history = readHistory(layout);
+  return history.state === "found" && history.value.history.some(({ info }) => sameRelease(info, to));
 }
 
 /**

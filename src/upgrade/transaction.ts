@@ -111,9 +111,14 @@ export async function perform(context: TransactionContext, target: Target): Prom
     return { outcome: "done", version: prepared.info.version, stoppedAt, manual, unrecorded: null };
   } catch (error) {
     const result = giveUp(context, error, stopped, stoppedAt);
-    if (result.outcome !== "done") await discardQuietly(saving, context.emit);
+    if (isOver(result)) await discardQuietly(saving, context.emit);
     return result;
   }
+}
+
+/** Whether nothing will come of the attempt. Where only the journal can tell, the copy is the backup should it have come. */
+function isOver(result: UpgradeResult): boolean {
+  return result.outcome === "failed" ? result.unrecorded === undefined : result.outcome !== "done";
 }
 
 const NOTHING_MAPPED: ReadonlySet<string> = new Set();

@@ -2,7 +2,7 @@ import { lstatSync, realpathSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { systemClock } from "../../system/clock.ts";
-import { makeFolderDurably, syncFolder } from "../../system/durable.ts";
+import { makeFolderDurably, removeFileDurably, syncFolder } from "../../system/durable.ts";
 import { bootId } from "../../system/process-table.ts";
 import { asBytePath, encodePath } from "../archive/byte-path.ts";
 import { type PathFilter, pathFilter } from "../archive/path-patterns.ts";
@@ -202,8 +202,8 @@ export class HomeCopy {
 
 /** Removes a copy, finished or not; one that is not there is no error. */
 export async function discardCopy(path: string): Promise<void> {
-  // First, so that what an interruption leaves is not taken for a complete copy.
-  await bulkDisk.rm(copyPaths(path).note, { force: true });
+  // First, and durably, so that what an interruption leaves is not taken for a complete copy.
+  removeFileDurably(copyPaths(path).note);
   openFolders(encodePath(copyPaths(path).tree));
   await bulkDisk.rm(path, { force: true, recursive: true });
 }
