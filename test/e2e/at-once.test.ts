@@ -68,6 +68,7 @@ test("two that fall due together go in order, each with its backup; what is adde
   node.editPlan((plan) => ({ ...plan, queuedUp: plan.queuedUp.filter(({ name }) => name !== "withdrawn") }));
   await add("added", "1.4.0", "--now");
   await run.waitForLog(/the upgrade added \(1\.4\.0\) is done/);
+  for (const name of ["first", "second", "added"]) await run.waitForLog(new RegExp(`backed up into .*/${name}/`));
   expect(await run.stop()).toMatchObject({ status: 0 });
   // Not even for itself.
   expect(run.stderr).not.toContain(" waits: ");

@@ -50,6 +50,7 @@ test.each(ODD)("paths and names with %s go the whole road: init, run, add-upgrad
   expect((JSON.parse(added) as Entry).name).toBe(name);
   await run.waitForEvent("started", { version: "1.1.0" });
   await run.waitForLog(/^.*the upgrade .* is done; the daemon was down for/);
+  await run.waitForLog(/backed up into/);
   expect(await run.stop()).toMatchObject({ status: 0 });
 
   expect(instance.current()).toBe(`upgrades/${name}`);

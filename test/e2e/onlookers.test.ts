@@ -105,7 +105,7 @@ test("through a hundred upgrades, kills and full disks every reader finds curren
     const last = await world.start(["run", "run"]);
     await world.waitUntilRuns(names.at(-1) ?? "", last);
     expect(await last.stop()).toMatchObject({ status: 0 });
-    expect([...world.leftovers(names.at(-1) ?? "")]).toEqual([]);
+    expect(await Array.fromAsync(world.leftovers(names.at(-1) ?? ""))).toEqual([]);
   } finally {
     server.close();
   }

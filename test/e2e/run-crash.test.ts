@@ -130,7 +130,9 @@ test("a backup that was interrupted by a kill leaves nothing that is taken for o
     writeFileSync(join(node.daemonHome, "big", `${index}`), Buffer.alloc(8 << 20, `${Math.random()}`), { flag: "a" });
   }
   await using run = await node.run();
-  await run.waitForLog(/backing up before/);
+  await run.waitForLog(/1\.1\.0 1\.1\.0 started/);
+  const folder = join(node.backups, "1.1.0");
+  await waitFor("the archive to be begun", () => existsSync(folder) && readdirSync(folder).length > 0);
   await kill(run);
   const left = existsSync(join(node.backups, "1.1.0")) ? readdirSync(join(node.backups, "1.1.0")) : [];
   const taken = left.filter((name) => /^backup-.*-preupgrade\.tar\.gz$/.test(name));

@@ -40,7 +40,7 @@ describe("away from a terminal, the log", () => {
     expect((await run.ended()).stdout).toBe("nym-node 1.0.0 is running\nnym-node 1.1.0 is running\n");
   });
 
-  test("has a line for each ten percents of a download, and of a backup", async () => {
+  test("has a line for each ten percents of a download, and of a copy", async () => {
     await using node = await prepareNode();
     for (let index = 0; index < 20; index += 1) {
       writeFileSync(join(node.daemonHome, `${index}.db`), Buffer.alloc(1 << 20, `page ${index} `));
@@ -48,7 +48,7 @@ describe("away from a terminal, the log", () => {
     node.release("1.1.0", { padding: 1_000_000, serving: { bytesPerSecond: 4_000_000 } });
     await using run = await node.run();
     await run.waitForLog(/1\.1\.0 is done/);
-    for (const task of ["download", "backup"]) {
+    for (const task of ["download", "copy"]) {
       const lines = run.stderr.matchAll(new RegExp(`${task} of 1\\.1\\.0: (\\d+) %`, "g"));
       const percents = [...lines].map(([, percent]) => Number(percent));
       expect(percents.length).toBeWithin(5, 11);

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { SampleEvent } from "../support/sample-events.ts";
 import { waitFor } from "../support/wait.ts";
-import { nymvisor, succeed } from "./support/nymvisor.ts";
+import { nymvisor, type RunningNymvisor, succeed } from "./support/nymvisor.ts";
 import { nextYear, type PreparedNode, prepareNode } from "./support/prepared-node.ts";
 
 /** Starts of the daemons of one node, told by the word that it was given; two nodes write into one event file. */
@@ -17,9 +17,10 @@ async function waitForStart(node: PreparedNode, version: string): Promise<void> 
   });
 }
 
-function backupsOf(node: PreparedNode, name: string): string[] {
-  const folder = join(node.backups, name);
-  return existsSync(folder) ? readdirSync(folder) : [];
+/** The archives that are made before that upgrade, once they are made. */
+async function backupsOf(node: PreparedNode, run: RunningNymvisor, name: string): Promise<string[]> {
+  await run.waitForLog(/backed up into/);
+  return readdirSync(join(node.backups, name));
 }
 
 describe("two nodes of the same daemon on one box", () => {
@@ -37,9 +38,12 @@ describe("two nodes of the same daemon on one box", () => {
     await waitForStart(two, "1.1.0");
     expect(one.downloads()).toHaveLength(1);
     expect(one.performed()).toEqual(["1.1.0"]);
-    for (const node of [one, two]) {
+    for (const [node, run] of [
+      [one, runOne],
+      [two, runTwo],
+    ] as const) {
       expect(node.record()).toMatchObject({ name: "1.1.0", version: "1.1.0" });
-      expect(backupsOf(node, "1.1.0")).toHaveLength(1);
+      expect(await backupsOf(node, run, "1.1.0")).toHaveLength(1);
       expect(startsOf(node)).toHaveLength(2);
     }
     expect(one.events.of("signal").map(({ version, count }) => `${version} ${count}`)).toEqual(["1.0.0 1", "1.0.0 1"]);
@@ -97,8 +101,8 @@ describe("two nodes of the same daemon on one box", () => {
     expect(startsOf(two).map(({ version }) => version)).toEqual(["1.1.0"]);
     await runTwo.waitForLog(/1\.1\.0 started/);
     expect(runTwo.stderr).toMatch(/brought from genesis to 1\.1\.0/);
-    expect(runTwo.stderr.indexOf("backed up into")).toBeLessThan(runTwo.stderr.indexOf("1.1.0 started"));
-    expect(backupsOf(two, "1.1.0")).toHaveLength(1);
+    expect(runTwo.stderr.indexOf("the copy is complete")).toBeLessThan(runTwo.stderr.indexOf("1.1.0 started"));
+    expect(await backupsOf(two, runTwo, "1.1.0")).toHaveLength(1);
     expect(two.record().name).toBe("1.1.0");
     expect(one.performed()).toEqual(["1.1.0"]);
   });
@@ -112,10 +116,10 @@ describe("two nodes of the same daemon on one box", () => {
     one.release("1.2.0");
     runOne.signal("SIGHUP");
     await waitForStart(one, "1.2.0");
-    await using _runTwo = await two.run(["two"]);
+    await using runTwo = await two.run(["two"]);
     await waitForStart(two, "1.2.0");
     expect(startsOf(two)).toHaveLength(1);
-    expect(backupsOf(two, "1.2.0")).toHaveLength(1);
+    expect(await backupsOf(two, runTwo, "1.2.0")).toHaveLength(1);
   });
 
   test("one that is killed while it follows comes forward when it is run again", async () => {
@@ -125,7 +129,7 @@ describe("two nodes of the same daemon on one box", () => {
     await waitForStart(two, "1.0.0");
     one.release("1.1.0");
     await using runOne = await one.run(["one"]);
-    await runTwo.waitForLog(/backing up before|brought from/);
+    await runTwo.waitForLog(/copying the home|brought from/);
     runTwo.signal("SIGKILL");
     await runTwo.exited;
     await waitForStart(one, "1.1.0");

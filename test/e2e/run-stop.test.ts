@@ -112,7 +112,7 @@ describe("a stop holds in every phase:", () => {
     await next.waitForEvent("started", { version: "1.1.0" });
   });
 
-  test("while the home is backed up: nothing of that is kept, and the upgrade is still to come", async () => {
+  test("while the home is copied: nothing of that is kept, and the upgrade is still to come", async () => {
     await using node = await prepareNode();
     // What cannot be compressed takes long enough to be in the midst of it.
     mkdirSync(join(node.daemonHome, "data"));
@@ -121,17 +121,19 @@ describe("a stop holds in every phase:", () => {
     }
     node.release("1.1.0");
     await using run = await node.run();
-    await run.waitForLog(/backing up before/);
+    await run.waitForLog(/copying the home/);
     run.signal("SIGTERM");
     const { stderr } = await expectStopped(node, run);
     expect(stderr).toMatch(/1\.1\.0 was broken off/);
     expect(stderr).not.toContain("current is now");
     expect(node.current()).toBe("genesis");
     expect(readdirSync(join(node.backups, "1.1.0"))).toEqual([]);
+    expect(readdirSync(join(node.daemonHome, "nymvisor/copies"))).toEqual([]);
     expect(node.events.of("started", "1.1.0")).toEqual([]);
     expect(node.queue()).toEqual(["1.1.0"]);
     await using next = await node.run();
     await next.waitForEvent("started", { version: "1.1.0" });
+    await next.waitForLog(/backed up into/);
     expect(readdirSync(join(node.backups, "1.1.0"))).toHaveLength(1);
   });
 

@@ -94,6 +94,7 @@ describeGolden("an instance that the Rust program left", () => {
       await succeed(home, ["add-upgrade", "--upgrade-name", "2026.3-z", "--now", binary]);
       await run.waitForEvent("started", { version: "1.2.0" });
       await run.waitForLog(/the upgrade 2026\.3-z .*is done/);
+      await run.waitForLog(/backed up into/);
       expect(await run.stop()).toMatchObject({ status: 0 });
       expect(instance.current()).toBe("upgrades/2026.3-z");
       expect(instance.plan()).toMatchObject({ current: { name: "2026.3-z", version: "1.2.0" }, queuedUp: [] });

@@ -49,14 +49,14 @@ test("three nodes on one box go through three upgrades one after another, each w
       if (index > 0) expect(from).toBeGreaterThanOrEqual(inOrder[index - 1]?.to ?? 0);
     }
     for (const run of runs) {
-      const savedThenMoved = /upgrading from|backed up into|started \(pid/;
+      const savedThenMoved = /upgrading from|the copy is complete|started \(pid/;
       const steps = run.stderr.split("\n").flatMap((line) => savedThenMoved.exec(line)?.[0] ?? []);
-      const each = ["upgrading from", "backed up into", "started (pid"];
+      const each = ["upgrading from", "the copy is complete", "started (pid"];
       expect(steps).toEqual(["started (pid", ...VERSIONS.flatMap(() => each)]);
       expect(await run.stop()).toMatchObject({ status: 0 });
     }
     expect(world.instance().performed()).toEqual(VERSIONS);
-    expect([...world.leftovers("1.3.0", NODES)]).toEqual([]);
+    expect(await Array.fromAsync(world.leftovers("1.3.0", NODES))).toEqual([]);
   } finally {
     server.close();
   }
