@@ -53,7 +53,7 @@ const RUN = { words: ["run", "run"], version: "1.1.0", nodes: ["n1"] } as const;
 /** What a start does before the daemon runs, because of an upgrade that is not over in this home. */
 const RECOVERY = {
   until: /^spawn-daemon /,
-  of: /^spawn-daemon |journal|current|upgrade-(plan|history)|backups|nym-node$|instances\/n1\/data$/,
+  of: /^spawn-daemon |journal|current|upgrade-(plan|history)|backups|copies|nym-node$|instances\/n1\/data$/,
 };
 
 /** A node that was killed at its first effect of this name. */
@@ -134,10 +134,22 @@ describe("the node runs again, the upgrade is done once, and nothing is left, wh
   );
 
   test(
-    "the recovery of an upgrade that was interrupted in its backup",
+    "the recovery of an upgrade that was interrupted when its copy was complete, and what removes the copy",
     async () => {
-      const template = await killedAt("^fsync .*\\.tar\\.gz\\.tmp$", "kill-before");
-      await tryOut({ ...RUN, name: "undo", template, announced: false, ...RECOVERY }, 5);
+      const template = await killedAt("^rename .*/copies/[^/]*/archive\\.json$", "kill-after");
+      const until = /^rename .*\/copies\/.*\/copy\.json$/;
+      await tryOut({ ...RUN, name: "undo", template, announced: false, onlyNew: true, ...RECOVERY, until }, 5);
+    },
+    LIMIT,
+  );
+
+  test(
+    "the archive that is written from a copy, by its own process and by the one that waits for it",
+    async () => {
+      const template = await killedAt("^spawn-archive ", "kill-before");
+      for (const day of ["01", "02", "03"]) template.addArchive("1.0.1", `2025-01-${day}-000000000`);
+      const of = /^spawn-archive | archive:|\/copies|\/backups/;
+      await tryOut({ ...RUN, name: "archive", template, announced: false, archives: true, of }, 40);
     },
     LIMIT,
   );

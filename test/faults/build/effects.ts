@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync } from "node:fs";
+import { ARCHIVE_CHILD } from "../../../src/system/own-program.ts";
 import { FAULT_MARK, FAULT_VARIABLE, type Fault, type FaultCode, RECORD_VARIABLE } from "./fault.ts";
 
 /** Every effect passes through here, to be recorded and to go wrong. */
@@ -59,12 +60,15 @@ function systemError(code: FaultCode): Error {
   return Object.assign(new Error(`${code}: a fault that was asked for`), { code });
 }
 
+/** The process that archives has effects of its own, beside those of the process that started it. */
+const whose = process.argv.includes(ARCHIVE_CHILD) ? "archive:" : "";
+
 /** The same in every run: without what names the run, a writer, or a moment. */
 function normalise(path: string): string {
   const home = process.env.HOME;
   const isInHome = home !== undefined && `${path}/`.startsWith(`${home}/`);
   const inHome = isInHome ? `~${path.slice(home.length)}` : path;
-  return inHome
+  return `${whose}${inHome}`
     .replace(/\.tmp-\d+-\d+-\d+$/, ".tmp")
     .replace(/\d{4}-\d\d-\d\d-\d{9}/, "STAMP")
     .replace(/(\.stale)-\d+-\d+$/, "$1");

@@ -1,4 +1,5 @@
 import type { Child, spawnChild } from "../../../src/daemon/spawn.ts";
+import { ARCHIVE_CHILD } from "../../../src/system/own-program.ts";
 import { kernelTable, type ProcessTable } from "../../../src/system/process-table.ts";
 import { effect, laterEffect } from "./effects.ts";
 
@@ -8,10 +9,15 @@ export const faultySpawn =
   (really: typeof spawnChild): typeof spawnChild =>
   async (request) => {
     const [program, ...args] = request.command;
-    const purpose = args.includes("build-info") ? "build-info" : "daemon";
+    const purpose = purposeOf(args);
     const child = await laterEffect(`spawn-${purpose}`, program, () => really(request));
     return faultyChild(child, purpose);
   };
+
+function purposeOf(args: readonly string[]): string {
+  if (args.includes(ARCHIVE_CHILD)) return "archive";
+  return args.includes("build-info") ? "build-info" : "daemon";
+}
 
 function faultyChild(child: Child, purpose: string): Child {
   return {

@@ -38,6 +38,7 @@ const ERRORS: Readonly<Record<string, readonly FaultCode[] | undefined>> = {
   remove: ["EIO", "ENOSPC"],
   truncate: ["EIO", "ENOSPC"],
   chmod: ["EIO", "ENOSPC"],
+  time: ["EIO", "ENOSPC"],
 };
 
 /** Deaths and errors at every point. */
@@ -50,24 +51,31 @@ export function everyCase(points: readonly Point[]): Case[] {
 /** What nothing is decided by; written over and over in the same way. */
 const ASIDE = /\/(last-good|\.?upgrade-status\.json)/;
 
+/** What a copy is made of before it is complete, where it is made: nobody looks at what there is of it. */
+const UNFINISHED_COPY = / ~\/[^ ]*\/copies\/[^/]+\/(home|stored|changes)/;
+
 /**
  * Without those that leave what another one leaves. Between two effects nothing changes, so a death after the one is a
  * death before the next: it is tried where others can see what was done. An fsync changes nothing that a process could
  * see. A temporary file that is empty, half or whole is the same to everybody, and so is what fails until it has its
- * name. Of the file of a lock it matters whether it is there; the lock itself is gone with its holder.
+ * name; so is a copy of a home until it has its note. Of the same effect over and over the first and the last are enough.
+ * Of the file of a lock it matters whether it is there; the lock itself is gone with its holder.
  */
 export function distinctCases(points: readonly Point[]): Case[] {
-  return points.flatMap((point) => {
+  return points.flatMap((point, index) => {
     const kind = kindOf(point);
+    const isSame = (other: Point | undefined) => other?.effect === point.effect;
+    if (isSame(points[index - 1]) && isSame(points[index + 1])) return [];
     if (ASIDE.test(point.effect) && point.occurrence > 1) return [];
     const isUnfinished = point.effect.endsWith(".tmp") && /^(open|chmod)$/.test(kind);
+    const isPartOfCopy = UNFINISHED_COPY.test(point.effect) && /^(open|chmod|time|truncate|remove)$/.test(kind);
     const isLockFile = point.effect.endsWith(".lock");
     const dies = isLockFile ? /^(open|remove)$/ : /^(?!fsync)/;
-    const diesAfter = isLockFile ? /^(lock|remove)$/ : /^(rename|remove|link|spawn-daemon|signal)$/;
+    const diesAfter = isLockFile ? /^(lock|remove)$/ : /^(rename|remove|link|spawn-daemon|spawn-archive|signal)$/;
     const fails = isLockFile ? /^(open|write|remove)$/ : /^(?!rename)/;
     const actions: Case["action"][] = [];
-    if (dies.test(kind) && !isUnfinished) actions.push("kill-before");
-    if (diesAfter.test(kind)) actions.push("kill-after");
+    if (dies.test(kind) && !isUnfinished && !isPartOfCopy) actions.push("kill-before");
+    if (diesAfter.test(kind) && !isPartOfCopy) actions.push("kill-after");
     if (fails.test(kind) && !isUnfinished) actions.push(...errorsOf(point).slice(0, 1));
     return actions.map((action) => ({ point, action }));
   });

@@ -21,6 +21,8 @@ export interface Road {
   of?: RegExp;
   /** Leaves out what another road has shown: it is the same code, in the same state. */
   onlyNew?: boolean;
+  /** It ends when nothing is left to archive. What other roads do for that is not tried: it is the same, and comes late. */
+  archives?: boolean;
   /** The process is to end by itself. */
   isCommand?: boolean;
   /** What a person types again, where the process was a command. */
@@ -78,7 +80,7 @@ export class Matrix {
     if (road.announced) world.announce(road.version);
     const running = await world.start(road.words, {}, true);
     await this.drive(world, road, running);
-    const points = pointsOf(world.effects());
+    const points = pointsOf(road.archives ? world.effects() : withoutArchiving(world.effects()));
     const { of: ofInterest, until } = road;
     const last = until === undefined ? -1 : points.findIndex(({ effect }) => until.test(effect));
     const part = last === -1 ? points : points.slice(0, last + 1);
@@ -102,10 +104,14 @@ export class Matrix {
       if (road.announced) world.announce(road.version);
       const running = await world.start(road.words, { fault: faultOf(one) });
       await this.drive(world, road, running, problems);
-      if (road.version !== "genesis") problems.push(...world.tornThings(road.nodes));
+      if (road.version !== "genesis") {
+        problems.push(...world.tornThings(road.nodes));
+        for (const node of road.nodes)
+          problems.push(...(await Array.fromAsync(world.backupFaults(road.version, node))));
+      }
       if (world.faults() === 0) return { met: false, problems };
       await this.recover(world, road);
-      problems.push(...world.leftovers(road.version, road.nodes));
+      problems.push(...(await Array.fromAsync(world.leftovers(road.version, road.nodes))));
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
     }
@@ -138,7 +144,8 @@ export class Matrix {
       effects = now;
       // An upgrade that has failed is tried again in minutes or hours: that the node runs is all that can be waited for.
       const failed = world.faults() > 0 && / (WARN|ERROR) /.test(running.stderr) && world.daemons().length === 1;
-      if ((failed || world.runs(road.version)) && performance.now() - since > QUIET_MS) return;
+      const isDone = world.runs(road.version) && (!road.archives || !world.hasCopies());
+      if ((failed || isDone) && performance.now() - since > QUIET_MS) return;
       await Promise.race([running.exited, Bun.sleep(LOOK_MS)]);
     }
   }
@@ -154,6 +161,13 @@ export class Matrix {
       if (status !== 0) throw new Error(`the run after it ended with ${status}:\n${stderr}`);
     }
   }
+}
+
+/** What is done for an archive, from the start of its process, comes beside all else. */
+function withoutArchiving(effects: readonly string[]): string[] {
+  const begun = effects.findIndex((effect) => effect.startsWith("spawn-archive "));
+  const isPartOf = (effect: string) => / archive:|\/(copies|backups)\//.test(effect);
+  return effects.filter((effect, index) => begun === -1 || index <= begun || !isPartOf(effect));
 }
 
 /** Lines of a log that say the same a second time. */

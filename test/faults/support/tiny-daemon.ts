@@ -2,9 +2,16 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { sampleBuildInfo } from "../../support/sample-daemon.ts";
 
+/** A file in a daemon's home. */
+export const TRACES = "versions";
+
+/** The line of it that tells that a version has run on the home. */
+export const traceOf = (version: string): string => `${version} was here`;
+
 /**
  * The script of a daemon that costs next to nothing: it answers build-info, and otherwise notes in `$SAMPLE_EVENTS` that
- * it started (and `two`, if another one of its home still runs) and becomes a sleep, which one SIGINT ends.
+ * it started (and `two`, if another one of its home still runs), leaves its {@link traceOf} in its home, and becomes a
+ * sleep, which one SIGINT ends.
  */
 export function tinyDaemon(version: string): string {
   const note = (event: string) =>
@@ -18,6 +25,7 @@ case " $* " in *" build-info "*) printf '%s\\n' '${JSON.stringify(sampleBuildInf
 done <"$SAMPLE_EVENTS.pids.\${NYMVISOR_DAEMON_HOME##*/}"
 echo "$$" >>"$SAMPLE_EVENTS.pids.\${NYMVISOR_DAEMON_HOME##*/}"
 ${note("started")}
+echo '${traceOf(version)}' >>"$NYMVISOR_DAEMON_HOME/${TRACES}"
 exec sleep 600
 `;
 }

@@ -1,14 +1,16 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { tryLock } from "../../../src/system/lock.ts";
+import { readFinishedCopy } from "../../../src/upgrade/copy/finished-copy.ts";
+import { settleCopy } from "../../../src/upgrade/copy/settle-copy.ts";
 import { Instance } from "../../e2e/support/instance.ts";
 import { testExecutable } from "../../support/executable.ts";
 import type { ReleaseServer } from "../../support/release-server.ts";
 import { isAlive, waitFor } from "../../support/wait.ts";
 import { FAULT_MARK, FAULT_VARIABLE, type Fault, RECORD_VARIABLE } from "../build/fault.ts";
 import { faultExecutable } from "./fault-executable.ts";
-import { tinyDaemon, writeTinyDaemon } from "./tiny-daemon.ts";
+import { TRACES, tinyDaemon, traceOf, writeTinyDaemon } from "./tiny-daemon.ts";
 
 /** A home with a node in it, or several, small enough that hundreds of them are made, broken and looked at in a minute. */
 
@@ -215,7 +217,7 @@ export class World {
   }
 
   /** What is wrong once an upgrade is over and nymvisor was stopped. */
-  *leftovers(name: string, nodes: readonly NodeName[] = ["n1"]): Generator<string> {
+  async *leftovers(name: string, nodes: readonly NodeName[] = ["n1"]): AsyncGenerator<string> {
     const { data } = this.instance();
     const isUpgrade = name !== "genesis";
     const current = this.instance().current();
@@ -232,7 +234,7 @@ export class World {
     for (const node of nodes) {
       const instance = this.instance(node);
       if (instance.record().name !== name) yield `the record of ${node} says ${instance.record().name}`;
-      if (isUpgrade) yield* backupFaults(join(instance.backups, name));
+      if (isUpgrade) yield* this.backupFaults(name, node);
     }
     const paths = [data, ...nodes.flatMap((node) => [this.at(node), this.at(".nym/nymvisors/instances", node)])];
     for (const root of paths) {
@@ -243,6 +245,51 @@ export class World {
         if (path.endsWith(".lock") && isHeld(join(root, path))) yield `${path} is held`;
       }
     }
+  }
+
+  /** An archive of an earlier upgrade, of which nothing but its name matters. */
+  addArchive(name: string, stamp: string, node: NodeName = "n1"): void {
+    const folder = join(this.instance(node).backups, name);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(join(folder, `backup-${stamp}-preupgrade.tar.gz`), gzipSync(Buffer.alloc(1024)), { mode: 0o600 });
+  }
+
+  /** Whether a copy of the home is left, or an archive is still to be made of one. */
+  hasCopies(node: NodeName = "n1"): boolean {
+    return below(join(this.instance(node).daemonHome, "nymvisor/copies")).length > 0;
+  }
+
+  /**
+   * What is wrong with the backups that were made before an upgrade, at this moment, whatever was interrupted: each is
+   * whole, and the home as it was before the new version ran on it; there is one if that has happened.
+   */
+  async *backupFaults(name: string, node: NodeName = "n1"): AsyncGenerator<string> {
+    const { backups, daemonHome } = this.instance(node);
+    let whole = 0;
+    for (const path of below(join(backups, name)).filter((path) => path.endsWith(".tar.gz"))) {
+      const faults = [...savedFaults(path, name, () => gunzipSync(readFileSync(path)))];
+      if (faults.length === 0) whole += 1;
+      yield* faults;
+    }
+    for (const path of below(join(daemonHome, "nymvisor/copies"))) {
+      const copy = existsSync(join(path, "archive.json")) ? readFinishedCopy(path) : undefined;
+      if (copy === undefined) continue;
+      // The copy itself is left as it is for the next nymvisor.
+      const scratch = this.at("settled");
+      cpSync(path, scratch, { recursive: true, verbatimSymlinks: true });
+      const { tree } = await settleCopy({ ...copy, path: scratch, tree: join(scratch, "home") });
+      const faults = [
+        ...savedFaults(path, name, () =>
+          Buffer.concat(["key.pem", TRACES].map((file) => readFileSync(join(tree, file)))),
+        ),
+      ];
+      if (faults.length === 0) whole += 1;
+      yield* faults;
+      rmSync(scratch, { recursive: true });
+    }
+    const traces = join(daemonHome, TRACES);
+    const isTouched = existsSync(traces) && readFileSync(traces, "utf8").includes(traceOf(name));
+    if (isTouched && whole === 0) yield `${name} has run on the home of ${node}, and there is no backup of it`;
   }
 
   [Symbol.dispose](): void {
@@ -259,16 +306,20 @@ function isHeld(path: string): boolean {
   return lock === null;
 }
 
-function* backupFaults(folder: string): Generator<string> {
-  const archives = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".tar.gz")) : [];
-  if (archives.length === 0) yield `there is no backup in ${folder}`;
-  for (const name of archives) {
-    try {
-      if (!gunzipSync(readFileSync(join(folder, name))).includes("the key of the node")) yield `${name} lacks the key`;
-    } catch (error) {
-      yield `${name} is torn: ${error}`;
-    }
+function below(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+}
+
+function* savedFaults(path: string, name: string, read: () => Buffer): Generator<string> {
+  let saved: Buffer;
+  try {
+    saved = read();
+  } catch (error) {
+    yield `${path} is torn: ${error}`;
+    return;
   }
+  if (!saved.includes("the key of the node")) yield `${path} lacks the key`;
+  if (saved.includes(traceOf(name))) yield `${path} holds what ${name} has made of the home`;
 }
 
 /** A nymvisor, and what it has logged so far. */
