@@ -11,7 +11,7 @@ export type Aim =
   /** So many milliseconds after a line of the log. */
   | { at: "log"; words: string; milliseconds: number };
 
-const JOURNAL_STATES = ["stopping", "backing-up", "switching", "recording"] as const;
+const JOURNAL_STATES = ["copying", "stopping", "backing-up", "switching", "recording"] as const;
 
 /** Words of the lines between which an upgrade passes from one step to the next. */
 const LOG_WORDS = [
@@ -20,11 +20,14 @@ const LOG_WORDS = [
   "staging the upgrade",
   "is staged",
   "upgrading from",
+  "copying the home",
+  "the home is copied",
   "stopping the daemon",
+  "the copy is complete",
   "backing up before",
-  "backed up into",
   "current is now",
   "started (pid",
+  "backed up into",
 ] as const;
 
 /** Some instants lie anywhere in the course of an upgrade; the others lie where it is narrow. */

@@ -1,6 +1,8 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type NodePlaces, pathsBelow } from "./disk.ts";
+import { readFinishedCopy } from "../src/upgrade/copy/finished-copy.ts";
+import { settleCopy } from "../src/upgrade/copy/settle-copy.ts";
+import { type NodePlaces, pathsBelow, readJson } from "./disk.ts";
 import { DIARY, sha256 } from "./marked-daemon.ts";
 import { Violation } from "./violation.ts";
 
@@ -21,6 +23,9 @@ function describe(path: string): string {
   return stat.isDirectory() ? `folder ${mode}` : `${mode} ${sha256(readFileSync(path))}`;
 }
 
+/** Its process settles a copy once, and then reads it only. */
+const COPY_ATTEMPTS = 20;
+
 /** What nymvisor itself puts into an archive, to read it by; it is no part of the home. */
 const MANIFEST = ".nymvisor-manifest.json";
 
@@ -31,11 +36,19 @@ interface Backup {
   diary: string;
 }
 
-/** The backups of one home: each is unpacked once, by the system's own tar, and compared with the home. */
+/** The copy is being archived, or was a moment ago. */
+class Changing extends Error {}
+
+/**
+ * The backups of one home: archives, each of which is unpacked once, by the system's own tar, and copies that wait for
+ * theirs; each is compared with the home.
+ */
 export class Backups {
   private readonly read = new Map<string, Backup>();
-  /** The moves of this home that were found to be covered. */
-  private readonly covered = new Set<string>();
+  /** As they were looked at last. */
+  private copies: readonly Backup[] = [];
+  /** The moves of this home that were found to be covered, by an archive or until there is one. */
+  private readonly covered = new Map<string, "archive" | "copy">();
 
   constructor(
     private readonly places: NodePlaces,
@@ -54,7 +67,7 @@ export class Backups {
 
   /** Whether one was made before that upgrade. */
   has(name: string): boolean {
-    return [...this.read.values()].some((backup) => backup.name === name);
+    return [...this.read.values(), ...this.copies].some((backup) => backup.name === name);
   }
 
   /**
@@ -65,6 +78,8 @@ export class Backups {
   async check(nameOf: (version: string) => string): Promise<void> {
     // First: whatever has started by now was preceded by a backup that is there by now.
     const diary = readDiary(this.places.home);
+    this.copies = await this.readCopies();
+    // Afterwards: one that was a copy until a moment ago is an archive by now.
     await this.readNew();
     this.coverMoves(diary, nameOf);
   }
@@ -83,8 +98,51 @@ export class Backups {
     }
   }
 
+  private async readCopies(): Promise<Backup[]> {
+    const { copies } = this.places;
+    if (!existsSync(copies)) return [];
+    requireMode(copies, 0o700);
+    const found: Backup[] = [];
+    for (const folder of readdirSync(copies)) {
+      const backup = await this.readCopy(join(copies, folder));
+      if (backup !== undefined) found.push(backup);
+    }
+    return found;
+  }
+
+  /** @returns undefined if it is not complete, or no longer there. */
+  private async readCopy(path: string): Promise<Backup | undefined> {
+    for (let attempt = 1; ; attempt += 1) {
+      if (!existsSync(join(path, "copy.json")) || !existsSync(join(path, "archive.json"))) return undefined;
+      try {
+        const { name } = readJson<{ name: string }>(join(path, "archive.json"));
+        return { name, path, diary: await this.settled(path) };
+      } catch (error) {
+        const isOver = !existsSync(join(path, "copy.json"));
+        if (isOver) return undefined;
+        if (error instanceof Violation || attempt === COPY_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** What the copy comes to, by another copy, for somebody else may be at work on it. */
+  private async settled(path: string): Promise<string> {
+    const folder = join(this.scratch, "settled");
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(this.scratch, { recursive: true });
+    const before = readFileSync(join(path, "copy.json"), "utf8");
+    const copying = Bun.spawn(["cp", "-a", path, folder], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+    const [said, status] = await Promise.all([copying.stderr.text(), copying.exited]);
+    if (status !== 0) throw new Changing(`${path} could not be copied: ${said.trim()}`);
+    if (readFileSync(join(path, "copy.json"), "utf8") !== before) throw new Changing(`${path} was being settled`);
+    const finished = readFinishedCopy(folder);
+    if (finished === undefined) throw new Changing(`${path} has no note`);
+    const { tree } = await settleCopy(finished);
+    return this.compare(path, tree);
+  }
+
   private coverMoves(lines: readonly string[], nameOf: (version: string) => string): void {
-    const all = [...this.read.values()];
+    const all = [...this.read.values(), ...this.copies];
     let before: string | undefined;
     lines.forEach((line, index) => {
       // Of either kind: one that is stopped while it starts has only the other.
@@ -92,16 +150,17 @@ export class Backups {
       const moved = before !== undefined && version !== before;
       before = version;
       const name = nameOf(version);
-      if (!moved || this.covered.has(`${name} ${index}`)) return;
+      if (!moved || this.covered.get(`${name} ${index}`) === "archive") return;
       const held = lines.slice(0, index).map((text) => `${text}\n`);
-      if (!all.some((backup) => backup.name === name && backup.diary === held.join(""))) {
+      const isIt = (backup: Backup) => backup.name === name && backup.diary === held.join("");
+      if (!all.some(isIt)) {
         const made = all.filter((backup) => backup.name === name).map(({ path }) => basename(path));
         throw new Violation(
           "backups",
           `no backup for ${name} holds what ${this.places.home} was before ${version} first ran (line ${index + 1} of its diary); there are: ${made.join(", ") || "none"}`,
         );
       }
-      this.covered.add(`${name} ${index}`);
+      this.covered.set(`${name} ${index}`, [...this.read.values()].some(isIt) ? "archive" : "copy");
     });
   }
 
@@ -112,6 +171,11 @@ export class Backups {
     const tar = Bun.spawn(["tar", "-xzpf", path, "-C", folder], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
     const [said, status] = await Promise.all([tar.stderr.text(), tar.exited]);
     if (status !== 0) throw new Violation("backups", `${path} is not whole: ${said.trim()}`);
+    return this.compare(path, folder);
+  }
+
+  /** What the folder holds has to be the home, but for its diary, which is returned. The folder is removed. */
+  private compare(path: string, folder: string): string {
     const tree = readTree(folder, [MANIFEST]);
     const differing = [...new Set([...Object.keys(tree), ...Object.keys(this.tree)])].filter(
       (name) => tree[name] !== this.tree[name],

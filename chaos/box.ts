@@ -23,8 +23,11 @@ export interface Box {
   remove(): void;
 }
 
-/** Room for some dozens of small upgrades beside the 32 MiB that a backup leaves free for the node. */
-const TMPFS_BYTES = 64 << 20;
+/**
+ * Beside the 32 MiB that a backup leaves free for the node, room for some dozens of small upgrades, or for so few that
+ * homes are archived while they are stopped, because there is none for a copy.
+ */
+const BOX_BYTES = { roomy: 96 << 20, narrow: 40 << 20 };
 
 /** Whether this process may mount file systems; as an ordinary user, and in most containers, it may not. */
 export function canMount(scratch: string): boolean {
@@ -34,9 +37,9 @@ export function canMount(scratch: string): boolean {
   return spawnSync("umount", [scratch]).status === 0;
 }
 
-export function makeBox(path: string, mounted: boolean): Box {
+export function makeBox(path: string, mounted: boolean, size: keyof typeof BOX_BYTES = "roomy"): Box {
   mkdirSync(path, { recursive: true });
-  return mounted ? new MountedBox(path) : plainBox(path);
+  return mounted ? new MountedBox(path, BOX_BYTES[size]) : plainBox(path);
 }
 
 function plainBox(path: string): Box {
@@ -59,8 +62,11 @@ class MountedBox implements Box {
   private lastFull = Number.NEGATIVE_INFINITY;
   private mounted = true;
 
-  constructor(readonly path: string) {
-    run("mount", ["-t", "tmpfs", "-o", `size=${TMPFS_BYTES},mode=0755`, "nymvisor-chaos", path]);
+  constructor(
+    readonly path: string,
+    bytes: number,
+  ) {
+    run("mount", ["-t", "tmpfs", "-o", `size=${bytes},mode=0755`, "nymvisor-chaos", path]);
     this.filler = join(path, "filler");
   }
 

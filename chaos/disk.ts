@@ -39,6 +39,8 @@ export interface NodePlaces {
   versionRecord: string;
   daemonRecord: string;
   backups: string;
+  /** Copies of the home that are being made, or wait for their archives. */
+  copies: string;
 }
 
 export function sharedPlaces(homeDirectory: string): SharedPlaces {
@@ -62,6 +64,7 @@ export function nodePlaces(homeDirectory: string, id: string): NodePlaces {
     versionRecord: join(home, "nymvisor/current-version-info.json"),
     daemonRecord: join(home, "nymvisor/daemon.json"),
     backups: join(home, "nymvisor/backups"),
+    copies: join(home, "nymvisor/copies"),
   };
 }
 

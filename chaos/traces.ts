@@ -11,6 +11,8 @@ const COUNTED = {
   "homes brought forward": "brought from",
   "turns waited for": " is being upgraded",
   "refused for want of room": /ENOSPC|no room for the backup/,
+  "homes archived while they were stopped": "backing up before",
+  "archives tried again": "could not be archived",
   "downloads resumed": "the download of",
   "polls without an answer": "no answer about releases",
   "stagings failed": "could not be staged",

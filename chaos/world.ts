@@ -67,7 +67,7 @@ export class World {
   ) {
     const { folder, nymvisor, random, tally, mounted } = options;
     mkdirSync(folder, { recursive: true });
-    this.box = makeBox(join(folder, "box"), mounted);
+    this.box = makeBox(join(folder, "box"), mounted, random.weighted({ roomy: 80, narrow: 20 }));
     this.shared = sharedPlaces(this.box.path);
     this.failed.promise.catch(() => {});
     const restartOnFailure = random.chance(0.6);
@@ -80,6 +80,8 @@ export class World {
         [WORLD_VARIABLE]: this.id,
         [MARKS.silence]: join(folder, "silence"),
         NYMVISOR_UPSTREAM_SOURCE: "nym",
+        // Each of them is looked at, long after it was made.
+        NYMVISOR_BACKUP_KEEP: "10000",
         NYMVISOR_UPSTREAM_BASE_UPGRADE_URL: server.baseUrl,
         NYMVISOR_UPSTREAM_POLLING_RATE: random.pick(["80ms", "200ms", "1s"]),
         DAEMON_SHUTDOWN_GRACE_PERIOD: "50ms",

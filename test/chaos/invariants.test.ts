@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Backups, readTree } from "../../chaos/backups.ts";
 import { makeBox } from "../../chaos/box.ts";
@@ -19,6 +19,8 @@ import type { ChaosNode } from "../../chaos/node.ts";
 import { readTraces } from "../../chaos/traces.ts";
 import { type Invariant, Violation } from "../../chaos/violation.ts";
 import { WatchedDocument } from "../../chaos/watched-document.ts";
+import { HomeCopy } from "../../src/upgrade/copy/home-copy.ts";
+import { contentsOf } from "../support/contents.ts";
 import { MarkedProcesses } from "../support/marked-processes.ts";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
 import { waitFor } from "../support/wait.ts";
@@ -162,6 +164,53 @@ describe("backups", () => {
     const backups = moveHome();
     writeFileSync(join(places.backups, "upgrade/backup-1-preupgrade.tar.gz"), "half");
     expect(await check(backups)).toBe("backups");
+  });
+
+  describe("that are copies, which wait for their archives,", () => {
+    const copy = () => join(places.copies, "upgrade-1");
+
+    /** As {@link moveHome}, with a copy of the home in place of the archive. */
+    async function moveCopiedHome(): Promise<Backups> {
+      const backups = moveHome();
+      rmSync(join(places.backups, "upgrade"), { recursive: true });
+      write(join(places.home, DIARY), "start 1.0.0\n");
+      mkdirSync(places.copies, { mode: 0o700 });
+      const none = { excluded: [], exclude: [], rebuildable: [] };
+      const copying = await HomeCopy.begin({ home: places.home, destination: copy(), ...none });
+      await copying.round();
+      write(join(places.home, DIARY), DIARY_BEFORE);
+      await copying.finish({ mapped: new Set() });
+      write(join(copy(), "archive.json"), { name: "upgrade" });
+      write(join(places.home, DIARY), `${DIARY_BEFORE}start 1.1.0\n`);
+      return backups;
+    }
+
+    test("cover the move that they were made for, and are left as they are", async () => {
+      const backups = await moveCopiedHome();
+      const before = contentsOf(copy());
+      expect(await check(backups)).toBe(null);
+      expect(backups.moves).toBe(1);
+      expect(contentsOf(copy())).toEqual(before);
+    });
+
+    test.each(["copy.json", "archive.json"])("do not without %s", async (name) => {
+      const backups = await moveCopiedHome();
+      rmSync(join(copy(), name));
+      expect(await check(backups)).toBe("backups");
+    });
+
+    test("do not when they hold something else than the home", async () => {
+      const backups = await moveCopiedHome();
+      writeFileSync(join(copy(), "home/more"), "than the home");
+      expect(await check(backups)).toBe("backups");
+    });
+
+    test("do not any more when they are gone and there is no archive", async () => {
+      const backups = await moveCopiedHome();
+      expect(await check(backups)).toBe(null);
+      rmSync(copy(), { recursive: true });
+      expect(await check(backups)).toBe("backups");
+    });
   });
 });
 
