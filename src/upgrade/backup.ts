@@ -107,7 +107,12 @@ export async function checkBackupRoom({ home, backups, name, exclude }: BackupRo
   const { bavail, bsize } = statfsSync(nearest);
   const needed = size.archiveBytes + MARGIN;
   const available = bavail * bsize;
-  return { ...size, needed, available, forCopy: roomForCopy(home, nearest, size.sourceBytes, available - needed) };
+  return {
+    ...size,
+    needed,
+    available,
+    forCopy: roomForCopy(home, nearest, size.sourceBytes, available - size.archiveBytes),
+  };
 }
 
 /** @param left what is left where the backups lie once there is an archive. */
