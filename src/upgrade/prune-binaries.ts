@@ -5,18 +5,19 @@ import { binariesToPrune, type KeptBinary } from "../policy/prune-binaries.ts";
 import { disk } from "../system/disk.ts";
 import { removeFileDurably } from "../system/durable.ts";
 import { readCurrent } from "./current.ts";
+import { buildsOfOtherNodes } from "./other-nodes.ts";
 import { readHistory, requirePlan } from "./shared-documents.ts";
 
 export interface PruneBinariesRequest {
   layout: Layout;
   configuration: Configuration;
-  /** Names of builds that a way back, or another node of the same upgrade data, needs. */
+  /** Names of builds that this home, or a way back, needs. */
   needed: ReadonlySet<string>;
 }
 
 /**
  * Removes the binaries of earlier upgrades that `[upgrade] keep_binaries` lets go, durably, and returns their names. What
- * is known of the upgrades stays. The caller holds `upgrade.lock`.
+ * is known of the upgrades stays, and so do those that other nodes may need. The caller holds `upgrade.lock`.
  * @throws {NymvisorError} if the plan, which names those that are to come, cannot be read; nothing is removed then.
  */
 export function pruneBinaries({ layout, configuration, needed }: PruneBinariesRequest): string[] {
@@ -26,6 +27,9 @@ export function pruneBinaries({ layout, configuration, needed }: PruneBinariesRe
   // Where nothing tells what runs, whatever lies there may.
   if (current === undefined) return [];
   named.add(current);
+  const others = buildsOfOtherNodes(layout);
+  if (others === undefined) return [];
+  for (const name of others) named.add(name);
   const prunable = binariesToPrune(keptBinaries(layout), configuration.upgrade.keep_binaries, named);
   for (const { name } of prunable) {
     const build = buildLayout(layout, name);

@@ -1,11 +1,16 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { buildLayout } from "../../src/model/paths.ts";
+import { renderConfigFile } from "../../src/system/config-file.ts";
+import { keepLastGood } from "../../src/upgrade/last-good.ts";
 import { pruneBinaries } from "../../src/upgrade/prune-binaries.ts";
+import { writeVersionRecord } from "../../src/upgrade/shared-documents.ts";
 import { placeBuild, setUp } from "../support/builds.ts";
 import { type EmptyInstance, emptyInstance } from "../support/instance.ts";
+import { sampleBuildInfo } from "../support/sample-daemon.ts";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
-import { upgradeInfo } from "../support/upgrades.ts";
+import { NOON, upgradeInfo } from "../support/upgrades.ts";
 
 let folder: TemporaryHome;
 let instance: EmptyInstance;
@@ -41,4 +46,50 @@ test("where nothing tells what runs, nothing goes", () => {
   for (const name of ["a", "b", "c"]) placeBuild(layout, upgradeInfo({ name }));
   rmSync(layout.current);
   expect(pruneBinaries({ ...instance, needed: new Set() })).toEqual([]);
+});
+
+describe("what a neighbour's home is on stays:", () => {
+  const NAMES = ["oldest", "older", "newer"] as const;
+
+  function neighbour(): EmptyInstance {
+    setUp(instance.layout);
+    for (const [index, name] of NAMES.entries()) {
+      utimesSync(placeBuild(instance.layout, upgradeInfo({ name })).binary, index, index);
+    }
+    const other = emptyInstance(folder, "n2");
+    const config = join(dirname(other.layout.instanceData), "config");
+    mkdirSync(config);
+    writeFileSync(join(config, "config.toml"), renderConfigFile(other.configuration));
+    return other;
+  }
+  const record = (name: string) => {
+    const binaryDetails = sampleBuildInfo({ version: "1.0.0" });
+    return { name, version: "1.0.0", upgradeTime: NOON, binaryDetails };
+  };
+  const prune = () => pruneBinaries({ ...instance, needed: new Set() });
+
+  test("by its own record", () => {
+    writeVersionRecord(neighbour().layout, record("older"));
+    expect(prune()).toEqual(["oldest"]);
+  });
+
+  test("by its last good copy, should its home be elsewhere than its configuration says", () => {
+    const { layout } = neighbour();
+    writeVersionRecord(layout, record("oldest"));
+    keepLastGood(layout);
+    rmSync(layout.versionRecord);
+    expect(prune()).toEqual(["older"]);
+  });
+
+  test("where nothing tells what it is on, nothing goes", () => {
+    neighbour();
+    expect(prune()).toEqual([]);
+  });
+
+  test("unless it is of another daemon", () => {
+    const { layout, configuration } = neighbour();
+    const other = { ...configuration, daemon: { ...configuration.daemon, name: "nym-api" } };
+    writeFileSync(join(dirname(layout.instanceData), "config/config.toml"), renderConfigFile(other));
+    expect(prune()).toEqual(["oldest", "older"]);
+  });
 });
