@@ -79,11 +79,13 @@ export async function perform(context: TransactionContext, target: Target): Prom
   let stopped = false;
   let stoppedAt: bigint | null = null;
   let saving: Saving | null = null;
+  let begun: Journal | undefined;
   try {
     const prepared = target.kind === "upgrade" ? await prepareUpgrade(context, target) : await prepareForward(context);
     saving = await startSavingHome(context, prepared.info.name);
     context.signal.throwIfAborted();
-    let journal = begin(context, target, prepared, saving);
+    begun = begin(context, target, prepared, saving);
+    let journal = begun;
     if (saving !== null && saving.copy !== null) {
       await saving.prepare();
       context.signal.throwIfAborted();
@@ -110,7 +112,7 @@ export async function perform(context: TransactionContext, target: Target): Prom
     const manual = await withLock(layout.upgradeLock, purpose, write, { signal });
     return { outcome: "done", version: prepared.info.version, stoppedAt, manual, unrecorded: null };
   } catch (error) {
-    const result = giveUp(context, error, stopped, stoppedAt);
+    const result = giveUp(context, error, { stopped, stoppedAt, begun });
     if (isOver(result)) await discardQuietly(saving, context.emit);
     return result;
   }
@@ -352,13 +354,12 @@ export function record(
 function giveUp(
   { layout, signal }: TransactionContext,
   error: unknown,
-  stopped: boolean,
-  stoppedAt: bigint | null,
+  { stopped, stoppedAt, begun }: { stopped: boolean; stoppedAt: bigint | null; begun: Journal | undefined },
 ): UpgradeResult {
   try {
-    const found = readJournal(layout);
-    if (found.state === "found" && isDecided(found.value, readCurrent(layout))) {
-      const { kind, to } = found.value;
+    const decided = decidedJournal(layout, begun);
+    if (decided !== undefined) {
+      const { kind, to } = decided;
       return {
         outcome: "done",
         version: to.version,
@@ -376,4 +377,17 @@ function giveUp(
   if (error instanceof Withdrawn) return { outcome: "given-up", reason: error.message, stopped };
   if (signal.aborted) return { outcome: "given-up", reason: reasonOf(signal.reason), stopped };
   return { outcome: "failed", reason: adviceOf(error), stopped };
+}
+
+/**
+ * The journal of an attempt that came to its switch. Where all that follows was written, it may be gone already, and only
+ * that not confirmed by the disk.
+ */
+function decidedJournal(layout: Layout, begun: Journal | undefined): Journal | undefined {
+  const found = readJournal(layout);
+  const current = readCurrent(layout);
+  if (found.state === "found") return isDecided(found.value, current) ? found.value : undefined;
+  if (begun === undefined || current !== begun.to.name) return undefined;
+  const record = readVersionRecord(layout);
+  return record.state === "found" && record.value.name === current ? begun : undefined;
 }

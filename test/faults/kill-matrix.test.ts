@@ -53,7 +53,7 @@ const RUN = { words: ["run", "run"], version: "1.1.0", nodes: ["n1"] } as const;
 /** What a start does before the daemon runs, because of an upgrade that is not over in this home. */
 const RECOVERY = {
   until: /^spawn-daemon /,
-  of: /^spawn-daemon |journal|current|upgrade-(plan|history)|backups|copies|nym-node$|instances\/n1\/data$/,
+  of: /^spawn-daemon |journal|current|upgrade-(plan|history)|backups|copies\/[^/]+\/\.?(copy|archive)|nym-node$|instances\/n1\/data$/,
 };
 
 /** A node that was killed at its first effect of this name. */
@@ -138,7 +138,7 @@ describe("the node runs again, the upgrade is done once, and nothing is left, wh
     async () => {
       const template = await killedAt("^rename .*/copies/[^/]*/archive\\.json$", "kill-after");
       const until = /^rename .*\/copies\/.*\/copy\.json$/;
-      await tryOut({ ...RUN, name: "undo", template, announced: false, onlyNew: true, ...RECOVERY, until }, 5);
+      await tryOut({ ...RUN, name: "undo", template, announced: false, onlyNew: true, ...RECOVERY, until }, 3);
     },
     LIMIT,
   );

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readlinkSync } from "node:fs";
+import { buildLayout } from "../../src/model/paths.ts";
 import { type Disk, nodeDisk, useDisk } from "../../src/system/disk.ts";
+import { checkBackupRoom } from "../../src/upgrade/backup.ts";
+import { switchCurrent } from "../../src/upgrade/current.ts";
+import { pendingArchives } from "../../src/upgrade/pending-archives.ts";
+import { writePlan } from "../../src/upgrade/shared-documents.ts";
 import { perform } from "../../src/upgrade/transaction.ts";
 import { setUpStaged } from "../support/builds.ts";
 import { TransactionFixture, targetOf } from "./transaction-fixture.ts";
@@ -57,3 +62,34 @@ test("a move of current that the disk confirms at the second time stands", async
   expect(fixture.situation()).toBe("journal missing, current upgrades/1.1.0");
   expect(fixture.history()).toHaveLength(1);
 });
+
+test.each(["upgrade", "forward"] as const)(
+  "an attempt (%s) that is written down wholly is done, though the disk does not confirm that its journal is gone",
+  async (kind) => {
+    const info = setUpStaged(fixture.layout);
+    const { layout } = fixture;
+    if (kind === "forward") {
+      writePlan(layout, { current: info, queuedUp: [] });
+      switchCurrent(layout, buildLayout(layout, info.name));
+    }
+    let unlinked = false;
+    const failing: Disk = {
+      ...nodeDisk,
+      unlinkSync(path) {
+        nodeDisk.unlinkSync(path);
+        if (path === layout.journal) unlinked = true;
+      },
+      fsyncSync(descriptor) {
+        nodeDisk.fsyncSync(descriptor);
+        if (!unlinked) return;
+        unlinked = false;
+        throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+      },
+    };
+    giveBack = useDisk(() => failing);
+    const target = kind === "upgrade" ? targetOf(info) : ({ kind, name: info.name } as const);
+    const result = await perform(fixture.context({ checkBackupRoom }), target);
+    expect(result).toMatchObject({ outcome: "done", unrecorded: expect.stringContaining("EIO") });
+    expect(pendingArchives(layout)).toHaveLength(1);
+  },
+);

@@ -52,6 +52,7 @@ describe("an upgrade", () => {
     });
     expect(readdirSync(`${layout.backups}/1.1.0`)).toEqual(["backup-2026-11-21-120000000-preupgrade.tar.gz"]);
     expect(at.instance.said().filter((type) => type !== "progress")).toEqual([
+      "backup.no-room-for-copy",
       "upgrade.started",
       "backup.started",
       "backup.done",

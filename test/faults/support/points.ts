@@ -51,7 +51,10 @@ export function everyCase(points: readonly Point[]): Case[] {
 /** What nothing is decided by; written over and over in the same way. */
 const ASIDE = /\/(last-good|\.?upgrade-status\.json)/;
 
-/** What a copy is made of before it is complete, where it is made: nobody looks at what there is of it. */
+/**
+ * What a copy is made of before it is complete, where it is made: nobody looks at what there is of it, and whichever file
+ * an error is about, there is no copy then.
+ */
 const UNFINISHED_COPY = / ~\/[^ ]*\/copies\/[^/]+\/(home|stored|changes)/;
 
 /**
@@ -62,13 +65,17 @@ const UNFINISHED_COPY = / ~\/[^ ]*\/copies\/[^/]+\/(home|stored|changes)/;
  * Of the file of a lock it matters whether it is there; the lock itself is gone with its holder.
  */
 export function distinctCases(points: readonly Point[]): Case[] {
+  const errorsInCopy = new Set<string>();
   return points.flatMap((point, index) => {
     const kind = kindOf(point);
     const isSame = (other: Point | undefined) => other?.effect === point.effect;
     if (isSame(points[index - 1]) && isSame(points[index + 1])) return [];
     if (ASIDE.test(point.effect) && point.occurrence > 1) return [];
     const isUnfinished = point.effect.endsWith(".tmp") && /^(open|chmod)$/.test(kind);
-    const isPartOfCopy = UNFINISHED_COPY.test(point.effect) && /^(open|chmod|time|truncate|remove)$/.test(kind);
+    const isInCopy = UNFINISHED_COPY.test(point.effect);
+    const isPartOfCopy = isInCopy && /^(open|chmod|time|truncate|remove)$/.test(kind);
+    const isKnownError = isInCopy && errorsInCopy.has(kind);
+    if (isInCopy) errorsInCopy.add(kind);
     const isLockFile = point.effect.endsWith(".lock");
     const dies = isLockFile ? /^(open|remove)$/ : /^(?!fsync)/;
     const diesAfter = isLockFile ? /^(lock|remove)$/ : /^(rename|remove|link|spawn-daemon|spawn-archive|signal)$/;
@@ -76,7 +83,7 @@ export function distinctCases(points: readonly Point[]): Case[] {
     const actions: Case["action"][] = [];
     if (dies.test(kind) && !isUnfinished && !isPartOfCopy) actions.push("kill-before");
     if (diesAfter.test(kind) && !isPartOfCopy) actions.push("kill-after");
-    if (fails.test(kind) && !isUnfinished) actions.push(...errorsOf(point).slice(0, 1));
+    if (fails.test(kind) && !isUnfinished && !isKnownError) actions.push(...errorsOf(point).slice(0, 1));
     return actions.map((action) => ({ point, action }));
   });
 }

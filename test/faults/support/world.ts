@@ -280,7 +280,12 @@ export class World {
       const { tree } = await settleCopy({ ...copy, path: scratch, tree: join(scratch, "home") });
       const faults = [
         ...savedFaults(path, name, () =>
-          Buffer.concat(["key.pem", TRACES].map((file) => readFileSync(join(tree, file)))),
+          Buffer.concat(
+            ["key.pem", TRACES]
+              .map((file) => join(tree, file))
+              .filter((path) => existsSync(path))
+              .map((path) => readFileSync(path)),
+          ),
         ),
       ];
       if (faults.length === 0) whole += 1;
