@@ -137,8 +137,9 @@ describe("the node runs again, the upgrade is done once, and nothing is left, wh
     "the recovery of an upgrade that was interrupted when its copy was complete, and what removes the copy",
     async () => {
       const template = await killedAt("^rename .*/copies/[^/]*/archive\\.json$", "kill-after");
-      const until = /^rename .*\/copies\/.*\/copy\.json$/;
-      await tryOut({ ...RUN, name: "undo", template, announced: false, onlyNew: true, ...RECOVERY, until }, 3);
+      const until = /^remove .*\/copies\/[^/]+$/;
+      const of = new RegExp(`${RECOVERY.of.source}|${until.source}`);
+      await tryOut({ ...RUN, name: "undo", template, announced: false, until, of }, 8);
     },
     LIMIT,
   );

@@ -65,7 +65,7 @@ class Trouble implements Disposable {
   }
 
   private async run(variables: Readonly<Record<string, string>>): Promise<void> {
-    const effect = `^${FORBIDDEN[this.code]} .*${this.path}`;
+    const effect = `^${FORBIDDEN[this.code]}(?= ).*${this.path}`;
     const fault: Fault = { action: this.code, effect, while: this.world.at("trouble") };
     this.running = await this.world.start(["run", "run"], { fault, variables });
   }
@@ -177,20 +177,37 @@ describe("while the disk says no, the node runs on as it is", () => {
   });
 });
 
-describe("while the disk says no, the node is started again", () => {
-  forEachCode("as it was, when its home cannot be saved", "/backups/", async (trouble) => {
-    await trouble.settle();
+describe("while the disk says no to what saves the home", () => {
+  const runsOn = async (trouble: Trouble) => {
+    const pid = await trouble.settle();
     trouble.begin();
     trouble.announce();
     await trouble.saidOnce(/the upgrade 1\.1\.0 failed/);
-    trouble.expectDaemon(await trouble.daemon("1.0.0"));
+    trouble.expectDaemon(pid);
     trouble.end();
-    // A change of the plan, for nobody wants to wait the five minutes until the node may be stopped for it again.
+    // A change of the plan, for nobody wants to wait for the next try.
     const { planPath } = trouble.world.instance();
     writeFileSync(planPath, `${await Bun.file(planPath).text()}\n`);
     await trouble.upgraded();
-  });
+  };
+  forEachCode("before the stop, the node runs on as it is: for the copy", "/copies/", runsOn);
+  // Nothing is opened there before the archive is written.
+  forEachCode("before the stop, the node runs on as it is: for the archive", "/backups/", runsOn, BUT_EMFILE);
 
+  forEachCode("after the start, the new version runs, and the copy is kept", " archive:", async (trouble) => {
+    await trouble.settle();
+    trouble.begin();
+    trouble.announce();
+    await trouble.saidOnce(/could not be archived/);
+    trouble.expectDaemon(await trouble.daemon("1.1.0"));
+    expect(trouble.world.hasCopies()).toBe(true);
+    expect(await Array.fromAsync(trouble.world.backupFaults("1.1.0"))).toEqual([]);
+    trouble.end();
+    await trouble.upgraded();
+  });
+});
+
+describe("while the disk says no, the node is started again", () => {
   const written = "/\\.?(current-version-info|upgrade-history)\\.json";
   forEachCode(
     "on its new version, when that cannot be written down",

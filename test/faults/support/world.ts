@@ -235,6 +235,9 @@ export class World {
       const instance = this.instance(node);
       if (instance.record().name !== name) yield `the record of ${node} says ${instance.record().name}`;
       if (isUpgrade) yield* this.backupFaults(name, node);
+      for (const path of below(join(instance.daemonHome, "nymvisor/copies"))) {
+        if (!existsSync(join(path, "archive.json"))) yield `${path} is left`;
+      }
     }
     const paths = [data, ...nodes.flatMap((node) => [this.at(node), this.at(".nym/nymvisors/instances", node)])];
     for (const root of paths) {
