@@ -39,6 +39,11 @@ function writeDaemon(version: string, run = "trap 'exit 0' INT; while :; do slee
   chmodSync(binary, 0o755);
 }
 
+const noRoomForCopy: Services["checkBackupRoom"] = async (request) => ({
+  ...(await services.checkBackupRoom(request)),
+  forCopy: { needed: 1, available: 0 },
+});
+
 function supervise(
   others: Partial<Services> = {},
   variables: Record<string, string> = {},
@@ -69,7 +74,8 @@ describe("a supervisor", () => {
     setUpStaged(instance.layout, upgradeInfo({ upgradeTime: 0n }));
     for (const version of ["1.0.0", "1.1.0"]) writeDaemon(version);
     const backUp = () => Promise.reject(new Error("no space"));
-    const supervisor = supervise({ backUp });
+    // Without room for a copy the home is saved while the node is stopped.
+    const supervisor = supervise({ backUp, checkBackupRoom: noRoomForCopy });
     const running = supervisor.run();
     await event("upgrade.failed");
     await event("daemon.started", 2);

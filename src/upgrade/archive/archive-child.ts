@@ -17,7 +17,7 @@ export async function runArchiveChild(): Promise<number> {
   const called = new AbortController();
   const order = await readOrder(called);
   if (order === undefined || !dieWithParent(order.parent)) return 1;
-  let toldAt = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
   try {
     const done = await archiveAsOrdered(order, called.signal, (progress) => {
       const now = performance.now();
