@@ -167,19 +167,6 @@ export const mutations: readonly Mutation[] = [
     }),
   },
   {
-    name: "journal-removed-early",
-    breaks: ["never-lost", "recovers"],
-    disk: ({ nodes }, process, disk) => ({
-      renameSync(from, to) {
-        disk.renameSync(from, to);
-        const layout = nodes.find(({ nymvisor }) => nymvisor === process)?.layout;
-        if (kindOf(to) === "record" && layout !== undefined && disk.existsSync(layout.journal)) {
-          disk.unlinkSync(layout.journal);
-        }
-      },
-    }),
-  },
-  {
     name: "journal-not-removed",
     breaks: ["recovers", "one-daemon", "never-lost"],
     disk: (_, __, disk) => ({
