@@ -29,10 +29,10 @@ import { allowsHttp, type SourceName, sourcesFor } from "../upstream/sources.ts"
 import { AnnouncementIntake } from "./announcement-intake.ts";
 import { announcementSource } from "./announcement-source.ts";
 import { GithubSource } from "./github-source.ts";
+import { releasePolicy, scheduleAnnounced, spreadSeed } from "./operator-policy.ts";
 import { readPlanView } from "./plan-view.ts";
 import type { PlanWatcher } from "./plan-watcher.ts";
 import { type PolledSource, Poller } from "./poller.ts";
-import { releasePolicy, scheduleAnnounced, spreadSeed } from "./release-policy.ts";
 import type { Services } from "./services.ts";
 import { examine, startBuild } from "./start-daemon.ts";
 import { StatusFile } from "./status-file.ts";
