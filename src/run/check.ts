@@ -9,10 +9,10 @@ import { requirePlan } from "../upgrade/shared-documents.ts";
 import type { SourceName } from "../upstream/sources.ts";
 import { type Answer, ASK_AT_MOST_EVERY, answerOf, unanswered } from "./ask-sources.ts";
 import { judgeAnnounced } from "./judge-announced.ts";
+import { USUAL_SPREAD } from "./operator-policy.ts";
 import { freshness } from "./plan.ts";
 import { holdsInForce } from "./plan-view.ts";
 import { openReleaseDesk, type ReleaseDesk } from "./release-desk.ts";
-import { USUAL_SPREAD } from "./release-policy.ts";
 
 /**
  * `nymvisor check`: asks for releases and says what becomes of each. Of all that nymvisor keeps nothing is changed but the

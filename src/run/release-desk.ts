@@ -15,7 +15,7 @@ import { requireOperator } from "../upgrade/operator.ts";
 import { allowsHttp, type SourceName, sourcesFor } from "../upstream/sources.ts";
 import { GithubSource } from "./github-source.ts";
 import { openInstance, requireUpgradeData } from "./open-instance.ts";
-import { keptSpreadSeed, releasePolicy, scheduleAnnounced } from "./release-policy.ts";
+import { keptSpreadSeed, releasePolicy, scheduleAnnounced } from "./operator-policy.ts";
 import { services } from "./services.ts";
 
 /** What a command needs to ask for releases and to judge them, as `run` would. */

@@ -132,6 +132,25 @@ describe("a release that waits in the plan", () => {
   });
 });
 
+describe("a listing that is cut short", () => {
+  test("takes nothing out of the plan, because what it lacks may stand behind its end", async () => {
+    await using node = await prepareTrain(WAITING);
+    const release = publish(node, "1.1.0", { published: halfAnHourAgo() });
+    await using run = await node.run();
+    await entryOf(node, release.tag);
+    // It is on the second page now, and the first one leads to another place.
+    node.github.mostOnPage = 1;
+    node.github.nextPage = () => "http://127.0.0.2:1/elsewhere";
+    publish(node, "1.2.0", { published: before(60_000), content: new Uint8Array() });
+    await run.waitForLog(/ends early/);
+    await decided(node);
+    expect(node.queue()).toEqual([release.tag]);
+    node.github.nextPage = null;
+    withdraw(node, release);
+    await run.waitForLog(/leaves the plan/);
+  });
+});
+
 describe("a release that was performed", () => {
   test("and whose bytes change is left alone, with one warning, also when it is withdrawn", async () => {
     await using node = await prepareTrain();

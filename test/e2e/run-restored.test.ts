@@ -14,7 +14,7 @@ test("a restore that was interrupted is settled before the daemon is started on 
   writeFileSync(journal, JSON.stringify({ state: "unpacking", ...places, names: [], stays: [] }));
   await using run = await node.run();
   await run.waitForLog(/the interrupted restore of .* was undone/);
-  await run.waitForEvent("started");
+  await run.waitForLog(/ started \(pid /);
   expect(run.stderr.indexOf("was undone")).toBeLessThan(run.stderr.indexOf("started (pid"));
   expect(existsSync(journal)).toBe(false);
   expect(existsSync(unpacked)).toBe(false);

@@ -212,6 +212,7 @@ test("a binary is asked for its build information once, and not again at each st
   await using next = await node.run();
   await next.waitForEvent("started", { version: "1.1.0", count: 2 });
   expect(node.events.of("asked", "1.1.0")).toHaveLength(1);
+  await next.stop();
   expect(existsSync(join(node.data, "upgrade.lock"))).toBe(false);
   expect(lstatSync(node.binaryOf("1.1.0")).mode & 0o777).toBe(0o755);
 });

@@ -134,8 +134,8 @@ export class RunMachine {
     return this.take({ type: "staged", name, fingerprint: `${name} as announced` });
   }
 
-  stagingFails(name: string, { reason = "no route to host", local = false } = {}): Effect[] {
-    return this.take({ type: "staging-failed", name, fingerprint: `${name} as announced`, reason, local });
+  stagingFails(name: string, { reason = "no route to host", local = false, busy = false } = {}): Effect[] {
+    return this.take({ type: "staging-failed", name, fingerprint: `${name} as announced`, reason, local, busy });
   }
 
   upgradeEnds(result: UpgradeResult = DONE): Effect[] {

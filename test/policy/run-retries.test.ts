@@ -37,6 +37,21 @@ describe("an upgrade whose staging failed", () => {
     expect(machine.wake().monotonic).toBe(machine.monotonic + 30n * SECOND);
   });
 
+  test("because a neighbour does it only waits, which is told once and is no error", () => {
+    const machine = RunMachine.running({ plan: plan(entry("1.1.0")) });
+    expect(said(machine.stagingFails("1.1.0", { busy: true }))).toEqual(["upgrade.waiting"]);
+    expect(said(machine.stagingFails("1.1.0", { busy: true }))).toEqual([]);
+    expect(machine.wake().monotonic).toBeGreaterThan(machine.monotonic);
+  });
+
+  test("keeps its delay when the plan was read again and nobody has touched it", () => {
+    const machine = RunMachine.running({ plan: plan(entry("1.1.0")) });
+    for (let failure = 0; failure < 20; failure += 1) machine.stagingFails("1.1.0");
+    const { monotonic } = machine.wake();
+    expect(deeds(machine.take({ type: "plan-read", plan: plan(entry("1.1.0")), untouched: true }))).toEqual([]);
+    expect(machine.wake().monotonic).toBe(monotonic);
+  });
+
   test("is staged again at once when something in the plan was touched", () => {
     const machine = RunMachine.running({ plan: plan(entry("1.1.0")) });
     for (let failure = 0; failure < 20; failure += 1) machine.stagingFails("1.1.0");

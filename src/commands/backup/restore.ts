@@ -48,21 +48,17 @@ export const backupRestore = declareCommand({
   async run({ args, environment }) {
     const { restoreBackup } = await import("../../run/backups/restore.ts");
     const { name, to, only, yes, output } = args;
-    if (to === undefined && yes !== true && !environment.terminal.stdin) {
-      throw new UsageError({
-        what: "the home is not changed without a yes",
-        why: "there is no terminal to ask at",
-        next: `nymvisor backup restore ${name} --yes`,
-      });
-    }
     const report = await restoreBackup(
       {
         name,
         to,
         only,
-        confirm: async ({ takenAt }, home) =>
-          yes === true ||
-          ask(`Exchange ${only ?? "everything"} in ${home} for the backup of ${formatInstant(takenAt)}?`),
+        async confirm({ takenAt }, home) {
+          if (yes === true) return true;
+          // Only now: what is wrong with the name, or with the node, comes before it.
+          if (!environment.terminal.stdin) throw nobodyToAsk(name);
+          return ask(`Exchange ${only ?? "everything"} in ${home} for the backup of ${formatInstant(takenAt)}?`);
+        },
       },
       environment,
     );
@@ -71,3 +67,11 @@ export const backupRestore = declareCommand({
     return 0;
   },
 });
+
+function nobodyToAsk(name: string): UsageError {
+  return new UsageError({
+    what: "the home is not changed without a yes",
+    why: "there is no terminal to ask at",
+    next: `nymvisor backup restore ${name} --yes`,
+  });
+}

@@ -34,7 +34,11 @@ export async function askForListing(
     modified ||= page !== known.get(url);
     pages.push(page);
     const stop = page.next === null ? undefined : objectionToNext(page.next, pages, apiUrl);
-    if (stop !== undefined) return { pages, modified, warnings: [`the list of releases ends early: ${stop}`] };
+    if (stop !== undefined) {
+      // What it leads to is no part of its ETag: asked conditionally it would lead there for as long as it is the same.
+      pages.splice(-1, 1, { ...page, etag: null });
+      return { pages, modified, warnings: [`the list of releases ends early: ${stop}`] };
+    }
     url = page.next;
   }
   return { pages, modified: modified || pages.length !== known.size, warnings: [] };
