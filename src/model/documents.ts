@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { buildInfoSchema } from "./build-info.ts";
+import { type Duration, formatDuration, parseDuration } from "./duration.ts";
 import { formatInstant, parseInstant } from "./instant.ts";
 
 /**
@@ -18,6 +19,19 @@ export const instantSchema = z.codec(z.string(), z.bigint(), {
     }
   },
   encode: formatInstant,
+});
+
+/** A length of time, as `1m 30s` in the document. */
+export const durationSchema = z.codec(z.string(), z.bigint(), {
+  decode: (text, context): Duration => {
+    try {
+      return parseDuration(text);
+    } catch (error) {
+      context.issues.push({ code: "custom", message: (error as RangeError).message, input: text });
+      return z.NEVER;
+    }
+  },
+  encode: formatDuration,
 });
 
 /**

@@ -21,6 +21,20 @@ export const operatorSchema = z.looseObject({
   pin: z.looseObject({ release: z.string(), since: instantSchema }).nullable().default(null),
   /** Nothing is performed; `until` null: until `nymvisor resume`. */
   hold: z.looseObject({ since: instantSchema, until: instantSchema.nullable() }).nullable().default(null),
+  /** Ways back that people have ordered, one for each home at most, until they have been taken. */
+  goBack: z
+    .array(
+      z.looseObject({
+        /** The daemon's home that it is about. */
+        home: z.string(),
+        /** The build that the home goes back to. */
+        to: z.string(),
+        /** What the home is put back from: a copy, an archive, or what an earlier way back has kept; null: the binary alone. */
+        saved: z.string().nullable(),
+        since: instantSchema,
+      }),
+    )
+    .default([]),
   /** Entries of the plan whose time a person has named by command: neither age, window, skip nor pin counts for them. */
   orders: z
     .array(

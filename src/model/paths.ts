@@ -34,6 +34,10 @@ export interface Layout {
   /** `instances/<id>/data`: what the instance keeps. */
   instanceData: string;
   journal: string;
+  /** How the version proves itself that the node was switched to; there until there is a verdict. */
+  probation: string;
+  /** A way back to the version before that is under way. */
+  wayBack: string;
   /** Why upgrades wait, and what was refused: for an operator to read. */
   upgradeStatus: string;
   /** Copies of the documents as they last were when they could be used. */
@@ -47,6 +51,8 @@ export interface Layout {
   upgradeData: string;
   plan: string;
   history: string;
+  /** What became of each switch. */
+  outcomes: string;
   /** What people have said about upgrades by command. */
   operator: string;
   /** When the sources of releases answered, and which entries of the plan are theirs. */
@@ -77,6 +83,8 @@ export interface Layout {
   restoring: string;
   /** What a restored backup has taken the place of. */
   replaced: string;
+  /** What versions had made of the home that were gone back from. */
+  rolledBack: string;
 }
 
 export function layoutOf(homeDirectory: string, configuration: Configuration, upgradeData: string): Layout {
@@ -87,6 +95,8 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     daemon,
     instanceData,
     journal: join(instanceData, "journal.json"),
+    probation: join(instanceData, "probation.json"),
+    wayBack: join(instanceData, "way-back.json"),
     upgradeStatus: join(instanceData, "upgrade-status.json"),
     lastGood: join(instanceData, "last-good"),
     spreadSeed: join(instanceData, "spread-seed.json"),
@@ -95,6 +105,7 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     upgradeData,
     plan: join(upgradeData, "upgrade-plan.json"),
     history: join(upgradeData, "upgrade-history.json"),
+    outcomes: join(upgradeData, "upgrade-outcomes.json"),
     operator: join(upgradeData, "operator.json"),
     sources: join(upgradeData, "sources.json"),
     releaseList: join(upgradeData, "release-list.json"),
@@ -114,6 +125,7 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     backups: configuration.daemon.backup_data_directory ?? join(homeNymvisor, "backups"),
     restoring: join(homeNymvisor, "restoring"),
     replaced: join(homeNymvisor, "replaced"),
+    rolledBack: join(homeNymvisor, "rolled-back"),
   };
 }
 

@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import { type DocumentSchema, historySchema, planSchema, versionRecordSchema } from "../model/documents.ts";
 import { operatorSchema } from "../model/operator.ts";
+import { outcomesSchema } from "../model/outcomes.ts";
 import type { Layout } from "../model/paths.ts";
 import { sourceRecordsSchema } from "../model/source-records.ts";
 import { disk } from "../system/disk.ts";
@@ -25,6 +26,7 @@ export function keepLastGood(layout: Layout): void {
     [layout.versionRecord, versionRecordSchema],
     [layout.operator, operatorSchema],
     [layout.sources, sourceRecordsSchema],
+    [layout.outcomes, outcomesSchema],
   ];
   for (const [path, schema] of documents) {
     if (readDocument(schema, path).state !== "found") continue;

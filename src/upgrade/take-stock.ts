@@ -14,6 +14,7 @@ import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
 import { objectionToUpgradeName, printable } from "../model/names.ts";
 import { operatorSchema } from "../model/operator.ts";
+import { outcomesSchema } from "../model/outcomes.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import { sourceRecordsSchema } from "../model/source-records.ts";
 import { type Agreement, judgeAgreement } from "../policy/agreement.ts";
@@ -66,6 +67,7 @@ export function takeStock(context: StockContext): void {
   settleCopied(context, context.layout.history, historySchema);
   settleCopied(context, context.layout.operator, operatorSchema);
   settleCopied(context, context.layout.sources, sourceRecordsSchema);
+  settleCopied(context, context.layout.outcomes, outcomesSchema);
   settleJournal(context, current);
   settlePlan(context, current);
 }
