@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { absolutePath } from "./absolute-path.ts";
 import { type Duration, formatDuration, parseDuration } from "./duration.ts";
+import { checkPort, type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
 import { formatInstant, type Instant, parseInstant } from "./instant.ts";
 import { objectionToDaemonName, objectionToInstanceId, printable } from "./names.ts";
 import { describeValue } from "./toml-value.ts";
@@ -111,14 +112,73 @@ export const daemonName: Kind<string> = {
 
 export const url: Kind<string> = { hint: "URL", schema: checked(readUrl), fromText: asIs, toText: asIs };
 
+function readPlainUrl(text: string): string {
+  const { username, password } = new URL(readUrl(text));
+  if (username === "" && password === "") return text;
+  throw new RangeError("a name or a password does not belong in it: it is written down and shown");
+}
+
 /** A URL that is kept and shown, so no secret may be in it. */
-export const plainUrl: Kind<string> = {
-  ...url,
-  schema: checked((text) => {
-    const { username, password } = new URL(readUrl(text));
-    if (username === "" && password === "") return text;
-    throw new RangeError("a name or a password does not belong in it: it is written down and shown");
+export const plainUrl: Kind<string> = { ...url, schema: checked(readPlainUrl) };
+
+/** What is found out by nymvisor, left out, or given. */
+export type FoundOr<T> = "auto" | "off" | T;
+
+function foundOr<T>(read: (value: unknown) => T, write: (value: T) => string | number): z.ZodType<FoundOr<T>, unknown> {
+  return z.codec(z.unknown(), z.custom<FoundOr<T>>(), {
+    decode: decoder((value: unknown) => (value === "auto" || value === "off" ? value : read(value))),
+    encode: (value) => (value === "auto" || value === "off" ? value : write(value)),
+  });
+}
+
+const AUTO_OR_OFF = /^(?:auto|off)$/i;
+
+/** A URL that nymvisor asks over and over; it is kept and shown, so no secret may be in it. */
+export const healthUrl: Kind<FoundOr<{ url: string }>> = {
+  hint: "auto|off|URL",
+  schema: foundOr(
+    (value) => {
+      if (typeof value !== "string")
+        throw new RangeError(`${describeValue(value)} is not a URL in quotes, auto or off`);
+      return { url: readPlainUrl(value) };
+    },
+    ({ url }) => url,
+  ),
+  fromText: (text) => (AUTO_OR_OFF.test(text) ? text.toLowerCase() : text),
+  toText: (value) => (typeof value === "string" ? value : value.url),
+};
+
+/** Where a port is when only its number is given. */
+const THIS_MACHINE = "127.0.0.1";
+
+export const healthPort: Kind<FoundOr<Endpoint>> = {
+  hint: "auto|off|PORT|HOST:PORT",
+  schema: foundOr(
+    (value) => {
+      if (typeof value === "number") return { host: THIS_MACHINE, port: checkPort(value) };
+      if (typeof value === "string") return parseEndpoint(value);
+      throw new RangeError(`${describeValue(value)} stands where a port, host:port, auto or off is expected`);
+    },
+    (value) => (value.host === THIS_MACHINE ? value.port : formatEndpoint(value)),
+  ),
+  fromText(text) {
+    if (AUTO_OR_OFF.test(text)) return text.toLowerCase();
+    return /^\d+$/.test(text) ? Number(text) : text;
+  },
+  toText: (value) => (typeof value === "string" ? value : formatEndpoint(value)),
+};
+
+/** A line for a shell, or null where nobody has set one. */
+export const optionalCommand: Kind<string | null> = {
+  hint: "COMMAND",
+  schema: optional((text) => {
+    if (text.trim() === "") throw new RangeError("it is blank");
+    // A shell would see a part of it, and say that all is well.
+    if (/\p{Cc}/u.test(text)) throw new RangeError("it must be one line; put what needs more into a script");
+    return text;
   }),
+  fromText: asIs,
+  toText: (value) => value ?? "",
 };
 
 export const optionalUrl: Kind<string | null> = {

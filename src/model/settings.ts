@@ -4,11 +4,14 @@ import {
   count,
   daemonName,
   duration,
+  healthPort,
+  healthUrl,
   hold,
   instanceId,
   interval,
   type Kind,
   oneOf,
+  optionalCommand,
   optionalDuration,
   optionalPath,
   optionalUrl,
@@ -246,6 +249,46 @@ const table = {
     keep_binaries: own("upgrade", "keep_binaries", count, {
       default: 3,
       help: "How many binaries of earlier upgrades are kept; those of genesis, current and the plan always are",
+    }),
+  },
+  health: {
+    probation: own("health", "probation", optionalDuration, {
+      default: "",
+      help: "How long a new version has to prove itself (default: startup_period_duration)",
+    }),
+    interval: own("health", "interval", interval, {
+      default: "5s",
+      help: "How often a new version is looked at until it has proven itself",
+    }),
+    grace: own("health", "grace", optionalDuration, {
+      default: "",
+      help: "How long a new version may be unwell at first, where that is longer than its probation",
+    }),
+    url: own("health", "url", healthUrl, {
+      default: "auto",
+      help: "Must answer with a 2xx status; auto: what Nym's daemons are known to answer at, off: nothing over HTTP",
+    }),
+    port: own("health", "port", healthPort, {
+      default: "auto",
+      help: "Must accept TCP connections; auto: the mixnet port of a nym-node, off: none",
+    }),
+    command: own("health", "command", optionalCommand, {
+      default: "",
+      help: "A line for /bin/sh that must end with 0; the last line that it prints says why it did not",
+    }),
+    command_timeout: own("health", "command_timeout", interval, {
+      default: "10s",
+      help: "How long that command may take",
+    }),
+  },
+  rollback: {
+    automatic: own("rollback", "automatic", boolean, {
+      default: true,
+      help: "Put a node back on the version before, with its data, when the new one does not prove itself",
+    }),
+    without_data: own("rollback", "without_data", boolean, {
+      default: false,
+      help: "Where no backup was made: put the binary alone back",
     }),
   },
 };

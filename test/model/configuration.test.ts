@@ -63,6 +63,16 @@ test("a new instance gets the defaults, and names from its binary", () => {
     policy: { minimum_release_age: null, spread: null, window: [], prereleases: false, hold: { held: false } },
     backup: { exclude: [], keep: 3, keep_for: null },
     upgrade: { keep_binaries: 3 },
+    health: {
+      probation: null,
+      interval: 5n * SECOND,
+      grace: null,
+      url: "auto",
+      port: "auto",
+      command: null,
+      command_timeout: 10n * SECOND,
+    },
+    rollback: { automatic: true, without_data: false },
   });
 });
 
@@ -111,6 +121,9 @@ const OTHER: Readonly<Record<string, readonly [string, unknown]>> = {
   TEXT: ["other-v", "other-v"],
   "OWNER/NAME": ["other/other", "other/other"],
   "auto|nym|github": ["github", "github"],
+  "auto|off|URL": ["http://other:8080/", { url: "http://other:8080/" }],
+  "auto|off|PORT|HOST:PORT": ["[::1]:7", { host: "::1", port: 7 }],
+  COMMAND: ["exit 0", "exit 0"],
   "PATTERN,…": ["*.bloom, data/cache", ["*.bloom", "data/cache"]],
   "true|false|DATETIME": ["true", { held: true, until: null }],
   "[DAYS ]HH:MM-HH:MM[ ZONE],…": ["22:00-04:00", [parseWindow("22:00-04:00")]],

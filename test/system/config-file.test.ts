@@ -101,6 +101,22 @@ const configurations: fc.Arbitrary<Configuration> = fc.record({
     keep_for: fc.option(nanoseconds),
   }),
   upgrade: fc.record({ keep_binaries: fc.maxSafeNat() }),
+  health: fc.record({
+    probation: fc.option(nanoseconds),
+    interval: nanoseconds.map((value) => value + 1n),
+    grace: fc.option(nanoseconds),
+    url: fc.oneof(fc.constantFrom("auto" as const, "off" as const), fc.record({ url: urls })),
+    port: fc.oneof(
+      fc.constantFrom("auto" as const, "off" as const),
+      fc.record({
+        host: fc.constantFrom("127.0.0.1", "::1", "localhost", "mix.example"),
+        port: fc.integer({ min: 1, max: 65_535 }),
+      }),
+    ),
+    command: fc.option(fc.constantFrom("exit 0", "curl -fsS 'http://x/' | grep -q \"up\"", "ü, 日本")),
+    command_timeout: nanoseconds.map((value) => value + 1n),
+  }),
+  rollback: fc.record({ automatic: fc.boolean(), without_data: fc.boolean() }),
 });
 
 test("any configuration that is written is read back equal", () => {
