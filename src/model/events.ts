@@ -14,7 +14,8 @@ export type NymvisorEvent =
   | { type: "daemon.start-failed"; reason: string }
   | { type: "daemon.stopping"; pid: number; why: string; grace: Duration }
   | { type: "daemon.killed"; pid: number; after: Duration }
-  | { type: "daemon.restart-scheduled"; delay: Duration; failures: number; most: number }
+  /** `most`: null: there is no end to them. */
+  | { type: "daemon.restart-scheduled"; delay: Duration; failures: number; most: number | null }
   | { type: "daemon.orphan-found"; pid: number }
   | { type: "poll.failed"; source: string; reason: string }
   /** Another source answers in its place. */
@@ -44,6 +45,21 @@ export type NymvisorEvent =
   | { type: "upgrade.started"; name: string; version: string; from: string }
   | { type: "upgrade.switched"; name: string; version: string }
   | { type: "upgrade.done"; name: string; version: string; downtime: Duration | null }
+  | { type: "probation.started"; name: string; version: string; limit: Duration; checks: readonly string[] }
+  /** It is not well just now; that is no verdict yet. */
+  | { type: "probation.unwell"; name: string; version: string; why: string }
+  | { type: "probation.passed"; name: string; version: string }
+  | { type: "probation.failed"; name: string; version: string; why: string }
+  /** It did not prove itself, and there is no way back from it. */
+  | { type: "probation.failed-stays"; name: string; version: string; why: string }
+  | { type: "way-back.started"; name: string; version: string; to: string; why: string }
+  /** `name`: what the node is back on. */
+  | { type: "way-back.done"; name: string; version: string; downtime: Duration | null }
+  /** What a person ordered cannot be done. */
+  | { type: "way-back.refused"; name: string; reason: string }
+  /** The documents say so, and `current` does where it moved. `kept`: where what the version had made of the home lies. */
+  | { type: "node.put-back"; from: string; to: string; why: string; kept: string | null }
+  | { type: "way-back.recovered"; name: string; outcome: "finished" | "undone" }
   | { type: "upgrade.failed"; name: string; reason: string; retryIn: Duration | null }
   | { type: "upgrade.aborted"; name: string; reason: string }
   | { type: "upgrade.manual"; name: string; version: string; notes: string; source: string }

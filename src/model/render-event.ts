@@ -35,7 +35,9 @@ const renderers: Renderers = {
   "daemon.stopping": (e) => info(`stopping the daemon (pid ${e.pid}): ${e.why}; it has ${brief(e.grace)}`),
   "daemon.killed": (e) => warn(`the daemon (pid ${e.pid}) did not stop in ${brief(e.after)} and was killed`),
   "daemon.restart-scheduled": (e) =>
-    warn(`the daemon starts again in ${brief(e.delay)}; failures in a row: ${e.failures} of at most ${e.most}`),
+    warn(
+      `the daemon starts again in ${brief(e.delay)}; failures in a row: ${e.failures}${e.most === null ? ", and it goes on" : ` of at most ${e.most}`}`,
+    ),
   "daemon.orphan-found": (e) => warn(`a daemon that an earlier nymvisor left (pid ${e.pid}) still runs; stopping it`),
 
   "poll.failed": (e) => warn(`no answer about releases from ${printable(e.source)}: ${e.reason}`),
@@ -56,6 +58,22 @@ const renderers: Renderers = {
   "upgrade.queued": (e) =>
     info(`the upgrade ${upgrade(e)} is ${e.replaces ? "changed in" : "in"} the plan, due ${formatInstant(e.due)}`),
   "upgrade.scheduled": (e) => info(`the next upgrade is ${upgrade(e)}, due ${formatInstant(e.due)}`),
+  "probation.started": (e) =>
+    info(`${build(e)} has ${brief(e.limit)} to prove itself: it must ${["stay alive", ...e.checks].join(", ")}`),
+  "probation.unwell": (e) => warn(`${build(e)} is not well: ${e.why}`),
+  "probation.passed": (e) => info(`${build(e)} has proven itself`),
+  "probation.failed": (e) => error(`${build(e)} did not prove itself: ${e.why}`),
+  "probation.failed-stays": (e) => error(`${build(e)} stays although it did not prove itself: ${e.why}`),
+  "way-back.started": (e) => warn(`going back from ${build(e)} to ${printable(e.to)}: ${e.why}`),
+  "way-back.done": (e) =>
+    info(`the node is back on ${build(e)}${e.downtime === null ? "" : `; it was down for ${brief(e.downtime)}`}`),
+  "way-back.refused": (e) =>
+    error(`the way back to ${printable(e.name)} that was ordered cannot be taken: ${e.reason}`),
+  "way-back.recovered": (e) => warn(`an interrupted way back from ${printable(e.name)} was ${e.outcome}`),
+  "node.put-back": (e) =>
+    warn(
+      `the node was put back from ${printable(e.from)} to ${printable(e.to)}: ${e.why}${e.kept === null ? "; its data stay as they are" : `; what ${printable(e.from)} had made of the home lies in ${e.kept}`}`,
+    ),
   "upgrade.withdrawn": (e) => info(`the upgrade ${printable(e.name)} is no longer in the plan`),
   "upgrades.held": (e) =>
     info(

@@ -23,6 +23,12 @@ export const UPGRADE_BACKOFF: Backoff = { first: 300n * SECOND, longest: 6n * 36
 /** An archive that failed: it waits for nobody, and the copy is the backup until it is there. */
 export const ARCHIVE_BACKOFF: Backoff = { first: 60n * SECOND, longest: 3600n * SECOND };
 
+/** A daemon that keeps failing is started again ever more slowly, but never so slowly that its operator would have to. */
+export function restartBackoff(first: Duration): Backoff {
+  const longest = 300n * SECOND;
+  return { first, longest: first > longest ? first : longest };
+}
+
 /** How often a node that waits for its turn looks whether it has come; it costs one flock(2). */
 export const TURN_DELAY: Duration = SECOND;
 

@@ -2,6 +2,7 @@ import type { Duration } from "../model/duration.ts";
 import type { NymvisorEvent } from "../model/events.ts";
 import type { Instant } from "../model/instant.ts";
 import type { Window } from "../model/window.ts";
+import type { Look, Probation, ProbationProgress } from "./probation.ts";
 
 /** What the run knows, what can happen to it, and what it can have done. `policy/run.ts` ties the three together. */
 
@@ -14,6 +15,10 @@ export interface RunSettings {
   startupPeriod: Duration;
   /** When the node may be stopped for an upgrade; none: at any time. */
   windows: readonly Window[];
+  /** How a new version is tried; `mostDeaths` follows from the restarts. */
+  probation: { limit: Duration; grace: Duration; interval: Duration };
+  /** A version that does not prove itself is gone back from without asking anybody. */
+  goBackByItself: boolean;
 }
 
 /** One entry of the plan, as far as decisions need it. */
@@ -50,6 +55,20 @@ export interface PlanView {
   /** In order of due time. */
   queue: readonly QueuedUpgrade[];
   holds: readonly Hold[];
+  /** Why this home is not brought after `current`: it was put back from there; null: nothing is against it. */
+  forwardObjection: string | null;
+  /** Another home has `current` on probation; this one waits for the verdict. */
+  forwardWaitsFor: string | null;
+  /** A person wants this home back on an earlier build. */
+  goBack: WayBackOrder | null;
+}
+
+export interface WayBackOrder {
+  /** The build that the home goes back to. */
+  to: string;
+  /** Where the home lies as it was; null: the binary alone goes back. */
+  saved: string | null;
+  since: Instant;
 }
 
 export type Staging =
@@ -77,7 +96,10 @@ export type Target =
    * `fingerprint`: what was staged; an entry that reads differently by now is another upgrade. `from`: the build that
    * `current` points to; where that has moved on, it is to be decided anew.
    */
-  { kind: "upgrade"; name: string; fingerprint: string; from: string } | { kind: "forward"; name: string };
+  | { kind: "upgrade"; name: string; fingerprint: string; from: string }
+  | { kind: "forward"; name: string }
+  /** Away from what runs. `order`: a person's; null: the version on probation has failed, and `why` says how. */
+  | { kind: "back"; name: string; order: WayBackOrder | null; why: string };
 
 export type Resumable = { kind: "running"; since: bigint } | { kind: "restarting"; at: bigint };
 
@@ -91,7 +113,7 @@ export type EndedMeanwhile = {
 
 export type Phase =
   /** `upgrade`: what was switched to, and since when nothing runs, until that has been told. */
-  | { kind: "starting"; upgrade: { name: string; version: string; stoppedAt: bigint | null } | null }
+  | { kind: "starting"; upgrade: { name: string; version: string; stoppedAt: bigint | null; back: boolean } | null }
   | Resumable
   /** `resume`: where the run goes on if the attempt ends without having touched the daemon. */
   | { kind: "upgrading"; target: Target; stopRequested: string | null; resume: Resumable | EndedMeanwhile }
@@ -108,6 +130,12 @@ export interface RunState {
   progress: ReadonlyMap<string, Progress>;
   /** For bringing this home after `current`, as `attempts` and `heldUntil` above. */
   forward: { attempts: number; heldUntil: bigint | null };
+  /** For a way back, likewise. `since`: of the order that it is about, or null. */
+  back: { attempts: number; heldUntil: bigint | null; since: Instant | null };
+  /** The version that is being tried, or null. */
+  probation: Probation | null;
+  /** The node was put back, or could not be: what runs now is all there is, so its restarts go on without an end. */
+  endless: boolean;
   /** Documents that are still to be written (after a switch) or put in order (at a start), and when to try that again. */
   recording: { failures: number; retryAt: bigint } | null;
 }
@@ -129,6 +157,8 @@ export type RunInput =
   /** `busy`: another node is doing it. */
   | { type: "staging-failed"; name: string; fingerprint: string; reason: string; local: boolean; busy?: boolean }
   | { type: "upgrade-ended"; result: UpgradeResult }
+  /** The version on probation was looked at. `pid`: of the process that was. */
+  | { type: "looked-at"; look: Look; sameProcess: boolean }
   /** The documents that were still to be written or put in order are so now. */
   | { type: "recorded" }
   | { type: "recording-failed"; reason: string }
@@ -138,6 +168,8 @@ export type UpgradeResult =
   /** Switched (or brought forward); the daemon is stopped. */
   | {
       outcome: "done";
+      /** Of what runs next. */
+      name: string;
       version: string;
       /** The monotonic moment at which the daemon had stopped; null if none ran. */
       stoppedAt: bigint | null;
@@ -145,6 +177,8 @@ export type UpgradeResult =
       manual: { version: string; notes: string; source: string } | null;
       /** Why the documents that follow from the switch could not all be written yet, or null. */
       unrecorded: string | null;
+      /** Why there is no way back from it, should it not prove itself, or null; after a way back it says nothing. */
+      noWayBack: string | null;
     }
   /** The old build stands. `stopped`: the daemon was stopped for the attempt and has to be started again. */
   | {
@@ -153,6 +187,10 @@ export type UpgradeResult =
       stopped: boolean;
       /** Why the journal of the attempt is still there: it is to be settled before anything else is begun. */
       unrecorded?: string;
+      /** The home was half exchanged: it must be whole before anything is started on it, and the next start sees to that. */
+      halfway?: boolean;
+      /** It would fail again for ever: an order that cannot be carried out. */
+      hopeless?: boolean;
     }
   /** Nothing was begun: another node that shares the upgrade data has its turn. */
   | { outcome: "postponed"; reason: string; stopped: false }
@@ -168,5 +206,13 @@ export type Effect =
   /** Write what follows from a switch that has happened. */
   | { type: "record" }
   | { type: "give-up-upgrade"; why: string }
+  /** Look at the health of the version on probation. */
+  | { type: "look" }
+  /** Note how far the probation is. */
+  | { type: "note-probation"; progress: ProbationProgress }
+  /** The probation is over, and the version stays. `failed`: why it did not prove itself, or null. */
+  | { type: "end-probation"; failed: string | null }
+  /** A person's order to go back that cannot be carried out. */
+  | { type: "drop-order"; reason: string }
   | { type: "end"; exitCode: number; why: string }
   | { type: "emit"; event: NymvisorEvent };

@@ -1,7 +1,17 @@
 import type { Duration } from "../model/duration.ts";
 import type { NymvisorEvent } from "../model/events.ts";
-import { printable } from "../model/names.ts";
-import { delayAfter, LOCAL_BACKOFF, STAGING_BACKOFF, TURN_DELAY, UPGRADE_BACKOFF, WAITING_BACKOFF } from "./backoff.ts";
+import {
+  delayAfter,
+  LOCAL_BACKOFF,
+  restartBackoff,
+  STAGING_BACKOFF,
+  TURN_DELAY,
+  UPGRADE_BACKOFF,
+  WAITING_BACKOFF,
+} from "./backoff.ts";
+import { isOnHold, nextTarget } from "./next-target.ts";
+import { nextProbationMoment, passTime, progressOf } from "./probation.ts";
+import { advanceProbation, afterLook, endedOnProbation, startedOnProbation, tryOut } from "./run-probation.ts";
 import type {
   Effect,
   Hold,
@@ -39,16 +49,21 @@ export function initialState(settings: RunSettings, plan: PlanView, recording: R
     plan,
     progress: new Map(),
     forward: { attempts: 0, heldUntil: null },
+    back: NO_WAY_BACK_TRIED,
     recording,
+    probation: null,
+    endless: false,
   };
 }
+
+const NO_WAY_BACK_TRIED: RunState["back"] = { attempts: 0, heldUntil: null, since: null };
 
 export function decide(before: RunState, input: RunInput, now: Moment): Decision {
   if (before.phase.kind === "ended") return { state: before, effects: [] };
   const effects: Effect[] = [];
   const say = (event: NymvisorEvent) => effects.push({ type: "emit", event });
   const reacted = react(before, input, now, effects, say);
-  const state = reacted.phase.kind === "ended" ? reacted : advance(reacted, now, effects);
+  const state = reacted.phase.kind === "ended" ? reacted : advance(reacted, now, effects, say);
   return { state, effects };
 }
 
@@ -60,7 +75,7 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
       // A stop that was asked for while the daemon was being started.
       if (state.phase.kind !== "starting") return state;
       tellUpgrade(state, now.monotonic, say);
-      return { ...state, phase: { kind: "running", since: now.monotonic } };
+      return { ...startedOnProbation(state, now), phase: { kind: "running", since: now.monotonic } };
     case "start-failed":
       // Given up, because a stop was asked for meanwhile.
       if (state.phase.kind === "stopping")
@@ -72,7 +87,7 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
     case "exited":
       return afterExit(state, input.exitCode, input.signal, now, effects, say);
     case "stop-requested":
-      return stop(state, input.signal, effects, say);
+      return stop(state, input.signal, now, effects, say);
     case "plan-read":
       return planRead(state, input, now, effects, say);
     case "staged":
@@ -91,6 +106,8 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
       }));
     case "staging-failed":
       return stagingFailed(state, input, now, say);
+    case "looked-at":
+      return afterLook(state, input.look, input.sameProcess, now, effects, say);
     case "upgrade-ended":
       return upgradeEnded(state, input.result, now, effects, say);
     case "recorded":
@@ -106,13 +123,15 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
 /** That an upgrade is done is said once its daemon runs, or will not. @param runs since when it does, or null. */
 function tellUpgrade({ phase }: RunState, runs: bigint | null, say: Say): void {
   if (phase.kind !== "starting" || phase.upgrade === null) return;
-  const { name, version, stoppedAt } = phase.upgrade;
-  say({ type: "upgrade.done", name, version, downtime: runs === null || stoppedAt === null ? null : runs - stoppedAt });
+  const { name, version, stoppedAt, back } = phase.upgrade;
+  const downtime = runs === null || stoppedAt === null ? null : runs - stoppedAt;
+  say({ type: back ? "way-back.done" : "upgrade.done", name, version, downtime });
 }
 
 /** What follows from the state alone: starting what has to be staged, and whatever has fallen due. */
-function advance(state: RunState, now: Moment, effects: Effect[]): RunState {
-  const staging = startStaging(startRecording(state, now, effects), now, effects);
+function advance(state: RunState, now: Moment, effects: Effect[], say: Say): RunState {
+  const tried = advanceProbation(startRecording(state, now, effects), now, effects, say);
+  const staging = startStaging(tried, now, effects);
   const { phase } = staging;
   if (phase.kind !== "running" && phase.kind !== "restarting") return staging;
   const target = nextTarget(staging, now);
@@ -162,67 +181,6 @@ function startStaging(state: RunState, now: Moment, effects: Effect[]): RunState
   }));
 }
 
-/**
- * The upgrade that is performed now. Entries go in order of due time; one whose staging is still under way is waited
- * for, and so is one that waits for its turn; one that has failed does not keep later ones waiting.
- */
-function nextTarget(state: RunState, now: Moment): Target | null {
-  if (state.recording !== null) return null;
-  if (state.plan.behind) {
-    const wanted = state.plan.currentOrdered || (!isOnHold(state.plan.holds, now) && mayStop(state, now));
-    return wanted && !isHeld(state.forward.heldUntil, now) ? { kind: "forward", name: state.plan.current } : null;
-  }
-  for (const entry of state.plan.queue) {
-    if (entry.objection !== null) continue;
-    if (entry.due > now.wall) return null;
-    if (isOnHold(state.plan.holds, now) && !entry.despiteHold) continue;
-    if (!entry.anyTime && !isOpen(state.settings.windows, now.wall)) continue;
-    const progress = state.progress.get(entry.name);
-    if (progress === undefined) continue;
-    if (progress.staging.state === "staged") {
-      if (isHeld(progress.heldUntil, now)) {
-        // One that has failed is gone past; one that waits for its turn is not overtaken.
-        if (progress.attempts === 0) return null;
-        continue;
-      }
-      return { kind: "upgrade", name: entry.name, fingerprint: entry.fingerprint, from: state.plan.current };
-    }
-    // One that is not old enough yet keeps nobody waiting.
-    if (progress.staging.state === "fetched" && now.wall < entry.askFrom) continue;
-    if (progress.staging.state !== "failed" && progress.stagingFailures === 0) return null;
-  }
-  return null;
-}
-
-/** A node that is down is not stopped by being moved. */
-function mayStop({ settings, phase }: RunState, now: Moment): boolean {
-  const resumed = phase.kind === "upgrading" ? phase.resume.kind : phase.kind;
-  return resumed !== "running" || isOpen(settings.windows, now.wall);
-}
-
-/** Why the upgrade that is under way must not stop the daemon after all, or null: much may have changed since it began. */
-export function objectionToStop(state: RunState, target: Target, now: Moment): string | null {
-  const { holds, queue, currentOrdered } = state.plan;
-  const held = isOnHold(holds, now) ? "upgrades are held" : null;
-  const closed = mayStop(state, now) ? null : "the window has closed";
-  if (target.kind === "forward") {
-    return currentOrdered ? null : (held ?? closed);
-  }
-  const entry = queue.find(({ name, fingerprint }) => name === target.name && fingerprint === target.fingerprint);
-  if (entry === undefined || entry.objection !== null) return `${printable(target.name)} is no longer wanted as it was`;
-  if (entry.due > now.wall) return `${printable(target.name)} is not due any more`;
-  return (entry.despiteHold ? null : held) ?? (entry.anyTime ? null : closed);
-}
-
-/** Whether a person keeps upgrades from being performed. */
-export function isOnHold(holds: readonly Hold[], now: Pick<Moment, "wall">): boolean {
-  return holds.some(({ until }) => until === null || now.wall < until);
-}
-
-function isHeld(until: bigint | null, now: Moment): boolean {
-  return until !== null && now.monotonic < until;
-}
-
 function planRead(
   state: RunState,
   { plan, untouched = false }: Extract<RunInput, { type: "plan-read" }>,
@@ -261,7 +219,12 @@ function planRead(
     plan,
     progress,
     forward: forwardAfterReading(state, plan, untouched),
+    back: backAfterReading(state, plan),
   };
+}
+
+function backAfterReading({ back }: RunState, { goBack }: PlanView): RunState["back"] {
+  return (goBack?.since ?? null) === back.since ? back : { ...NO_WAY_BACK_TRIED, since: goBack?.since ?? null };
 }
 
 function forwardAfterReading({ forward }: RunState, { behind }: PlanView, untouched: boolean): RunState["forward"] {
@@ -318,13 +281,14 @@ function stagingFailed(
 function upgradeEnded(state: RunState, result: UpgradeResult, now: Moment, effects: Effect[], say: Say): RunState {
   if (state.phase.kind !== "upgrading") return state;
   const { target, stopRequested, resume } = state.phase;
-  const after = recordResult(state, target, result, now, say);
+  const after = recordResult(state, target, result, now, effects, say);
   // The plan was edited back and forth meanwhile.
   const staging = result.outcome === "done" && state.progress.get(target.name)?.staging.state === "running";
   if (staging) effects.push({ type: "cancel-staging", name: target.name });
   const ended = (why: string): RunState => {
     if (result.outcome === "done") {
-      say({ type: "upgrade.done", name: target.name, version: result.version, downtime: null });
+      const type = target.kind === "back" ? "way-back.done" : "upgrade.done";
+      say({ type, name: target.name, version: result.version, downtime: null });
     }
     return end(after, 0, why, effects);
   };
@@ -347,30 +311,39 @@ function upgradeEnded(state: RunState, result: UpgradeResult, now: Moment, effec
     return afterRun(after, resume.ranFor, resume.exitCode, resume.signal, now, effects, say);
   }
   effects.push({ type: "start-daemon" });
-  const { name } = target;
-  const upgraded = result.outcome === "done" && target.kind === "upgrade";
-  const upgrade = upgraded ? { name, version: result.version, stoppedAt: result.stoppedAt } : null;
+  const told = result.outcome === "done" && target.kind !== "forward";
+  const back = target.kind === "back";
+  const upgrade = told ? { name: result.name, version: result.version, stoppedAt: result.stoppedAt, back } : null;
   return { ...after, phase: { kind: "starting", upgrade } };
 }
 
-function recordResult(before: RunState, target: Target, result: UpgradeResult, now: Moment, say: Say): RunState {
+function recordResult(
+  before: RunState,
+  target: Target,
+  result: UpgradeResult,
+  now: Moment,
+  effects: Effect[],
+  say: Say,
+): RunState {
   const left = result.outcome === "done" || result.outcome === "failed" ? (result.unrecorded ?? null) : null;
   const state = left === null ? before : postponeRecording(before, left, now, say);
   if (result.outcome === "done") {
-    const plan = {
-      ...state.plan,
-      current: target.name,
-      behind: false,
-      queue: state.plan.queue.filter(({ name }) => name !== target.name),
-    };
+    // Read anew right after this.
+    const plan: PlanView = { ...state.plan, behind: false, goBack: null };
+    const fresh = { failures: 0, forward: { attempts: 0, heldUntil: null }, back: NO_WAY_BACK_TRIED };
+    if (target.kind === "back") return { ...state, ...fresh, plan, probation: null, endless: true };
+    const queue = plan.queue.filter(({ name }) => name !== target.name);
     const progress = new Map(state.progress);
     progress.delete(target.name);
-    return { ...state, plan, progress, failures: 0, forward: { attempts: 0, heldUntil: null } };
+    const moved = { ...state, ...fresh, plan: { ...plan, current: target.name, queue }, progress, endless: false };
+    const { version, noWayBack } = result;
+    return tryOut(moved, { name: target.name, version, noWayBack }, now);
   }
   if (result.outcome === "postponed") return waitForTurn(state, target, result.reason, now, say);
   if (result.outcome === "given-up") {
     say({ type: "upgrade.aborted", name: target.name, reason: result.reason });
     if (target.kind === "forward") return state;
+    if (target.kind === "back") return holdBack(state, WAITING_BACKOFF.first, now);
     // Until the plan, in which something must have changed, has been read again.
     const heldUntil = now.monotonic + WAITING_BACKOFF.first;
     return updateProgress(state, target.name, target.fingerprint, (progress) => ({ ...progress, heldUntil }));
@@ -380,6 +353,18 @@ function recordResult(before: RunState, target: Target, result: UpgradeResult, n
     if (before === result.reason && !result.stopped) return;
     say({ type: "upgrade.failed", name: target.name, reason: result.reason, retryIn: delay });
   };
+  if (target.kind === "back") {
+    if (result.hopeless === true) return withoutWayBack(state, target, result.reason, effects, say);
+    const delay = delayAfter(state.back.attempts + 1, backoff);
+    announce(null, delay);
+    const { attempts, since } = state.back;
+    const endless = state.endless || result.halfway === true;
+    return {
+      ...holdBack(state, delay, now),
+      back: { attempts: attempts + 1, heldUntil: now.monotonic + delay, since },
+      endless,
+    };
+  }
   if (target.kind === "forward") {
     const attempts = state.forward.attempts + 1;
     const delay = delayAfter(attempts, backoff);
@@ -397,12 +382,36 @@ function recordResult(before: RunState, target: Target, result: UpgradeResult, n
   });
 }
 
+function holdBack(state: RunState, delay: Duration, now: Moment): RunState {
+  return { ...state, back: { ...state.back, heldUntil: now.monotonic + delay } };
+}
+
+/** What a person ordered cannot be done, or a version that has failed has to stay. */
+function withoutWayBack(
+  state: RunState,
+  { order, name }: Extract<Target, { kind: "back" }>,
+  reason: string,
+  effects: Effect[],
+  say: Say,
+): RunState {
+  if (order !== null) {
+    say({ type: "way-back.refused", name, reason });
+    effects.push({ type: "drop-order", reason });
+    return { ...state, plan: { ...state.plan, goBack: null } };
+  }
+  return state.probation === null ? state : { ...state, probation: { ...state.probation, noWayBack: reason } };
+}
+
 /** Said once for each time that it waits, whoever has the turn. */
 function waitForTurn(state: RunState, target: Target, reason: string, now: Moment, say: Say): RunState {
   const heldUntil = now.monotonic + TURN_DELAY;
   if (target.kind === "forward") {
     if (state.forward.heldUntil === null) say({ type: "upgrade.waiting", name: target.name, reason });
     return { ...state, forward: { ...state.forward, heldUntil } };
+  }
+  if (target.kind === "back") {
+    if (state.back.heldUntil === null) say({ type: "upgrade.waiting", name: target.name, reason });
+    return { ...state, back: { ...state.back, heldUntil } };
   }
   return updateProgress(state, target.name, target.fingerprint, (progress) => {
     if (progress.heldUntil === null) say({ type: "upgrade.waiting", name: target.name, reason });
@@ -445,7 +454,10 @@ function afterRun(
   say: Say,
 ): RunState {
   say({ type: "daemon.exited", exitCode, signal, ranFor });
-  if (exitCode === 0) return end(state, 0, "the daemon ended by itself", effects);
+  if (exitCode === 0) {
+    const ended = endedOnProbation(state, "the daemon ended by itself with 0", true, now, effects, say);
+    return end(ended, 0, "the daemon ended by itself", effects);
+  }
   const why = signal === null ? `the daemon exited with ${exitCode}` : `the daemon was ended by ${signal}`;
   return afterFailure(state, ranFor, exitStatus(exitCode, signal), why, now, effects, say);
 }
@@ -460,19 +472,48 @@ function afterFailure(
   say: Say,
 ): RunState {
   const { restartOnFailure, startupPeriod, maxStartupFailures, failureRestartDelay } = state.settings;
-  if (!restartOnFailure) return end(state, status, `${why}, and restarts are off`, effects);
-  const failures = ranFor < startupPeriod ? state.failures + 1 : 1;
-  if (failures >= maxStartupFailures) {
+  if (state.probation !== null) {
+    const tried = endedOnProbation(state, why, false, now, effects, say);
+    const { deaths, settings, failed } = tried.probation ?? state.probation;
+    if (failed === null) {
+      say({
+        type: "daemon.restart-scheduled",
+        delay: failureRestartDelay,
+        failures: deaths,
+        most: settings.mostDeaths,
+      });
+    }
+    // What has failed is gone back from, or kept: either follows now, and else it is started again by and by.
+    const decided = advanceProbation(
+      { ...tried, phase: { kind: "restarting", at: now.monotonic + failureRestartDelay } },
+      now,
+      effects,
+      say,
+    );
+    if (decided.probation !== null) return decided;
+    return afterFailure(decided, ranFor, status, why, now, effects, say);
+  }
+  const quiet = ranFor >= startupPeriod;
+  const endless = state.endless && !quiet;
+  if (!restartOnFailure && !endless) return end(state, status, `${why}, and restarts are off`, effects);
+  const failures = quiet ? 1 : state.failures + 1;
+  if (failures >= maxStartupFailures && !endless) {
     const spent = `failures in a row: ${failures} of at most ${maxStartupFailures}`;
     return end({ ...state, failures }, status, `${why}; ${spent}`, effects);
   }
-  say({ type: "daemon.restart-scheduled", delay: failureRestartDelay, failures, most: maxStartupFailures });
-  return { ...state, failures, phase: { kind: "restarting", at: now.monotonic + failureRestartDelay } };
+  const delay = delayAfter(failures, restartBackoff(failureRestartDelay));
+  const most = endless ? null : maxStartupFailures;
+  say({ type: "daemon.restart-scheduled", delay, failures, most });
+  return { ...state, endless, failures, phase: { kind: "restarting", at: now.monotonic + delay } };
 }
 
-function stop(state: RunState, signal: string, effects: Effect[], say: Say): RunState {
+function stop(state: RunState, signal: string, now: Moment, effects: Effect[], say: Say): RunState {
   for (const [name, { staging }] of state.progress) {
     if (staging.state === "running") effects.push({ type: "cancel-staging", name });
+  }
+  if (state.probation !== null) {
+    const probation = passTime(state.probation, now.monotonic);
+    effects.push({ type: "note-probation", progress: progressOf(probation) });
   }
   switch (state.phase.kind) {
     case "starting":
@@ -548,6 +589,11 @@ export function nextWake(state: RunState, now: Moment): { monotonic: bigint | nu
   if (phase.kind === "ended" || phase.kind === "stopping") return { monotonic: null, wall: null };
   if (phase.kind === "restarting") delays.push(phase.at);
   if (state.recording !== null) delays.push(state.recording.retryAt);
+  if (state.back.heldUntil !== null) delays.push(state.back.heldUntil);
+  if (state.probation !== null && (phase.kind === "running" || phase.kind === "restarting")) {
+    const moment = nextProbationMoment(state.probation, phase.kind === "running");
+    if (moment !== null) delays.push(moment);
+  }
   if (state.plan.behind && state.forward.heldUntil !== null) delays.push(state.forward.heldUntil);
   for (const { staging, heldUntil } of state.progress.values()) {
     if (staging.state === "failed") delays.push(staging.retryAt);

@@ -4,6 +4,7 @@ import { instantSchema, upgradeInfoSchema } from "../model/documents.ts";
 import type { Layout } from "../model/paths.ts";
 import { type Found, readDocument, writeDocument } from "../system/documents.ts";
 import { removeFileDurably } from "../system/durable.ts";
+import { trialSchema } from "./probation-note.ts";
 
 /**
  * The journal of an upgrade: one small document of the instance, there only while an upgrade is under way. Each state is
@@ -24,6 +25,8 @@ const journalSchema = z.object({
   build: buildInfoSchema,
   /** Folder of the copy, from before it is begun; null where none is made. */
   copy: z.string().nullable().default(null),
+  /** How the new version is going to be tried; null: nobody knows what the home was on before, so it is not. */
+  trial: trialSchema.nullable().default(null),
   /** Path of the finished copy or archive; null before there is one, or where none is made. */
   backup: z.string().nullable(),
   startedAt: instantSchema,

@@ -3,11 +3,14 @@ import type { BuildInfo } from "../model/build-info.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
 import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
-import { formatStamp } from "../model/instant.ts";
+import type { HealthCheck } from "../model/health.ts";
+import { formatInstant, formatStamp, type Instant } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
+import { outcomeSchema } from "../model/outcomes.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { fingerprintOf, sameAnnouncement } from "../policy/incoming.ts";
+import { NO_PROGRESS } from "../policy/probation.ts";
 import { rebuildableOf } from "../policy/rebuildable.ts";
 import { isDecided } from "../policy/recovery.ts";
 import type { Target, UpgradeResult } from "../policy/run-state.ts";
@@ -19,6 +22,8 @@ import { buildInfoOf } from "./build-information.ts";
 import type { HomeCopy } from "./copy/home-copy.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
+import { noteOutcome } from "./outcomes.ts";
+import { type Trial, whyNoWayBack, writeProbation } from "./probation-note.ts";
 import { type Saving, startSaving } from "./save-home.ts";
 import {
   appendHistory,
@@ -30,7 +35,7 @@ import {
   writeVersionRecord,
 } from "./shared-documents.ts";
 import { contradictionOf } from "./stage.ts";
-import { confirmUnchanged, type Staged, verifyStaged } from "./staged.ts";
+import { confirmUnchanged, readStaged, type Staged, verifyStaged } from "./staged.ts";
 
 /**
  * An upgrade, from the last look before the stop to the last document after the switch.
@@ -59,9 +64,11 @@ export interface TransactionContext {
   /** Makes the documents say what `current` says, where whoever moved it could not. */
   settle(): Promise<void>;
   /** Looks once more, after a copy that may have taken long. @returns why the daemon is not stopped after all, or null. */
-  lastLook(target: Target): Promise<string | null>;
+  lastLook(target: Forth): Promise<string | null>;
   /** What the daemon has mapped writable and shared: see `mappedShared`. */
   mapped(): ReadonlySet<string>;
+  /** How the new version is to be judged, as far as the one that still runs can tell. */
+  healthChecks(): Promise<HealthCheck[]>;
   checkBackupRoom: typeof checkBackupRoom;
   backUp: typeof backUp;
   beginCopy: typeof HomeCopy.begin;
@@ -69,13 +76,16 @@ export interface TransactionContext {
   signal: AbortSignal;
 }
 
+/** What brings a node forward. */
+export type Forth = Exclude<Target, { kind: "back" }>;
+
 /** What the upgrade was decided by has changed: its entry in the plan, or what it starts from. */
 class Withdrawn extends NymvisorError {
   override name = "Withdrawn";
 }
 
 /** Performs one upgrade, or brings the home after `current`. Never throws. */
-export async function perform(context: TransactionContext, target: Target): Promise<UpgradeResult> {
+export async function perform(context: TransactionContext, target: Forth): Promise<UpgradeResult> {
   let stopped = false;
   let stoppedAt: bigint | null = null;
   let saving: Saving | null = null;
@@ -86,14 +96,16 @@ export async function perform(context: TransactionContext, target: Target): Prom
     context.signal.throwIfAborted();
     begun = begin(context, target, prepared, saving);
     let journal = begun;
+    const trial = await trialOf(context, prepared);
     if (saving !== null && saving.copy !== null) {
       await saving.prepare();
       context.signal.throwIfAborted();
       const objection = await context.lastLook(target);
       if (objection !== null) throw new Withdrawn({ what: objection });
-      journal = { ...journal, state: "stopping" };
-      writeJournal(context.layout, journal);
     }
+    context.signal.throwIfAborted();
+    journal = { ...journal, state: "stopping", trial };
+    writeJournal(context.layout, journal);
     const mapped = saving === null || saving.copy === null ? NOTHING_MAPPED : context.mapped();
     stopped = await context.stopDaemon(`upgrade to ${printable(prepared.info.name)}`);
     stoppedAt = stopped ? context.clock.monotonic() : null;
@@ -110,7 +122,9 @@ export async function perform(context: TransactionContext, target: Target): Prom
     };
     const purpose = `upgrade to ${printable(journal.to.name)}`;
     const manual = await withLock(layout.upgradeLock, purpose, write, { signal });
-    return { outcome: "done", version: prepared.info.version, stoppedAt, manual, unrecorded: null };
+    const { name, version } = prepared.info;
+    const noWayBack = noWayBackFrom(context, journal);
+    return { outcome: "done", name, version, stoppedAt, manual, unrecorded: null, noWayBack };
   } catch (error) {
     const result = giveUp(context, error, { stopped, stoppedAt, begun });
     if (isOver(result)) await discardQuietly(saving, context.emit);
@@ -237,21 +251,35 @@ async function startSavingHome(context: TransactionContext, name: string): Promi
   return startSaving({ ...context, exclude, rebuildable: rebuildableOf(layout.daemon) }, { name, from });
 }
 
+/** Undefined where nobody knows what the home was on: there is nothing to go back to. */
+async function trialOf(context: TransactionContext, { build }: Prepared): Promise<Trial | null> {
+  const record = readVersionRecord(context.layout);
+  if (record.state !== "found") return null;
+  const { name: from, version: fromVersion } = record.value;
+  return { sha256: readStaged(build)?.sha256 ?? null, from, fromVersion, checks: await context.healthChecks() };
+}
+
+function noWayBackFrom({ layout, configuration }: TransactionContext, { trial, backup }: Journal): string | null {
+  if (trial === null) return "nobody knows what this home was on before";
+  return whyNoWayBack(layout, configuration, { saved: backup, from: trial.from });
+}
+
 function begin(
   { layout, clock, emit }: TransactionContext,
-  target: Target,
+  target: Forth,
   prepared: Prepared,
   saving: Saving | null,
 ): Journal {
   const { from, info, buildInfo } = prepared;
   makeFolderDurably(layout.instanceData);
   const journal: Journal = {
-    state: saving === null || saving.copy === null ? "stopping" : "copying",
+    state: "copying",
     kind: target.kind,
     from,
     to: info,
     build: buildInfo,
     copy: saving?.copy ?? null,
+    trial: null,
     backup: null,
     startedAt: clock.wall(),
     performedAt: null,
@@ -335,7 +363,7 @@ export function record(
   { layout, clock, emit }: Pick<TransactionContext, "layout" | "clock" | "emit">,
   journal: Journal,
 ): void {
-  const { to, build, kind } = journal;
+  const { to, build, kind, trial } = journal;
   const performedAt = journal.performedAt ?? clock.wall();
   writeJournal(layout, { ...journal, performedAt });
   writeVersionRecord(layout, { name: to.name, version: to.version, upgradeTime: performedAt, binaryDetails: build });
@@ -347,22 +375,39 @@ export function record(
     const plan = requirePlan(layout);
     writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
   }
+  if (trial !== null) beginTrial(layout, journal, trial, performedAt);
   removeJournal(layout);
+}
+
+/** What is noted of an upgrade is that it is on probation, until there is a verdict. */
+function beginTrial(layout: Layout, { to, build, kind, backup }: Journal, trial: Trial, performedAt: Instant): void {
+  const { name } = to;
+  const version = build.build_version;
+  const { sha256, from, fromVersion } = trial;
+  writeProbation(layout, { ...trial, kind, name, version, build, saved: backup, performedAt, progress: NO_PROGRESS });
+  const tried = { performedAt, kind, name, version, sha256, home: layout.home, from, fromVersion };
+  noteOutcome(
+    layout,
+    outcomeSchema.parse({ ...tried, performedAt: formatInstant(performedAt), state: "on-probation", backup }),
+  );
 }
 
 /** Decides how an attempt that did not come to its end has ended: by where `current` points, as after a crash. */
 function giveUp(
-  { layout, signal }: TransactionContext,
+  context: TransactionContext,
   error: unknown,
   { stopped, stoppedAt, begun }: { stopped: boolean; stoppedAt: bigint | null; begun: Journal | undefined },
 ): UpgradeResult {
+  const { layout, signal } = context;
   try {
     const decided = decidedJournal(layout, begun);
     if (decided !== undefined) {
       const { kind, to } = decided;
       return {
         outcome: "done",
+        name: to.name,
         version: to.version,
+        noWayBack: noWayBackFrom(context, decided),
         stoppedAt,
         manual: kind === "upgrade" ? personNeeded(layout, to) : null,
         unrecorded: adviceOf(error),

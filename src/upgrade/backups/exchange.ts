@@ -4,7 +4,7 @@ import { printable } from "../../model/names.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { asBytePath, type BytePath, bytesOf, decodePath, encodePath, joinPath } from "../archive/byte-path.ts";
 import type { PathFilter } from "../archive/path-patterns.ts";
-import type { ExchangedName, RestoreJournal } from "./restore-journal.ts";
+import type { Exchange, ExchangedName } from "./restore-journal.ts";
 
 const PRIVATE = 0o700;
 
@@ -39,7 +39,7 @@ export function partialExchange(home: string, unpacked: string, only: PathFilter
  * place yet. Nothing is deleted. Durable when it returns.
  * @throws {NymvisorError} if somebody has put something in the way since.
  */
-export function exchange({ home, unpacked, replaced, names, stays }: RestoreJournal): void {
+export async function exchange({ home, unpacked, replaced, names, stays }: Exchange): Promise<void> {
   const [from, to, aside] = [encodePath(unpacked), encodePath(home), encodePath(replaced)];
   for (const { name, isNew } of names) {
     const isWaiting = isNew && isThere(from, name);
@@ -51,9 +51,32 @@ export function exchange({ home, unpacked, replaced, names, stays }: RestoreJour
     makeFoldersAbove(to, name);
     bulkDisk.renameSync(at(aside, name), at(to, name));
   }
-  const folder = bulkDisk.openSync(home, constants.O_RDONLY | constants.O_DIRECTORY, 0);
+  // Only names have moved: what they lead to was durable before.
+  const folders = new Set([...names.map(({ name }) => name), ...stays].flatMap(foldersAbove));
+  for (const root of [aside, to, from]) {
+    for (const name of folders) await syncIfThere(root, name);
+  }
+}
+
+/** Whether nothing of it is left to be done. */
+export function isExchanged({ home, unpacked, replaced, names }: Exchange): boolean {
+  const [from, to, aside] = [encodePath(unpacked), encodePath(home), encodePath(replaced)];
+  return names.every(({ name, isNew }) => (isNew ? !isThere(from, name) : !isThere(to, name) || isThere(aside, name)));
+}
+
+/** From the one that a name lies in up to the root. */
+function foldersAbove(name: BytePath): BytePath[] {
+  const end = name.lastIndexOf("/");
+  if (end === -1) return [asBytePath("")];
+  const folder = asBytePath(name.slice(0, end));
+  return [folder, ...foldersAbove(folder)];
+}
+
+async function syncIfThere(root: BytePath, name: BytePath): Promise<void> {
+  if (!isFolder(root, name)) return;
+  const folder = bulkDisk.openSync(at(root, name), constants.O_RDONLY | constants.O_DIRECTORY, 0);
   try {
-    bulkDisk.syncFileSystem(folder);
+    await bulkDisk.fsync(folder);
   } finally {
     bulkDisk.closeSync(folder);
   }

@@ -70,7 +70,7 @@ export async function restoreHome(request: RestoreRequest): Promise<Restored> {
     const decided: RestoreJournal = { ...journal, state: "exchanging", names };
     writeRestoreJournal(layout, decided);
     exchanging = true;
-    exchange(decided);
+    await exchange(decided);
     await finish(layout, decided);
     return { ...extracted, replaced };
   } catch (error) {
@@ -98,7 +98,7 @@ export async function settleRestore(layout: Layout): Promise<"none" | "undone" |
     await undo(layout, found.value);
     return "undone";
   }
-  exchange(found.value);
+  await exchange(found.value);
   await finish(layout, found.value);
   return "finished";
 }
@@ -130,7 +130,7 @@ function freeName(path: string): string {
 }
 
 /** The backups, where they lie in the home and not in nymvisor's own folder. */
-function staysOf(layout: Layout, home: string): RestoreJournal["stays"] {
+export function staysOf(layout: Layout, home: string): RestoreJournal["stays"] {
   if (statSync(layout.backups, { throwIfNoEntry: false }) === undefined) return [];
   const backups = realpathSync(layout.backups);
   if (!isWithin(backups, home) || isWithin(backups, join(home, "nymvisor"))) return [];
@@ -138,7 +138,7 @@ function staysOf(layout: Layout, home: string): RestoreJournal["stays"] {
 }
 
 /** @throws {NymvisorError} if the home cannot be exchanged by renames, or what is needed meanwhile lies in it. */
-function requireExchangeable(layout: Layout, home: string): void {
+export function requireExchangeable(layout: Layout, home: string): void {
   const own = join(home, "nymvisor");
   const refuse = (why: string) =>
     new NymvisorError({

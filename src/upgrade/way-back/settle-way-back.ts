@@ -1,0 +1,159 @@
+import { basename, join } from "node:path";
+import { NymvisorError } from "../../model/errors.ts";
+import type { Emit } from "../../model/events.ts";
+import type { Operator } from "../../model/operator.ts";
+import type { Outcome, Outcomes } from "../../model/outcomes.ts";
+import { buildLayout, type Layout } from "../../model/paths.ts";
+import { rolledBackInARow } from "../../policy/bad-releases.ts";
+import { bulkDisk } from "../../system/bulk-disk.ts";
+import type { Clock } from "../../system/clock.ts";
+import { disk } from "../../system/disk.ts";
+import { removeFileDurably } from "../../system/durable.ts";
+import { exchange, isExchanged } from "../backups/exchange.ts";
+import { readCurrent, switchCurrent } from "../current.ts";
+import { requireOperator, writeOperator } from "../operator.ts";
+import { requireOutcomes, writeOutcomes } from "../outcomes.ts";
+import { disownCopy } from "../pending-archives.ts";
+import { rolledBackPaths, writeRolledBackNote } from "../rolled-back.ts";
+import { requirePlan, writePlan, writeVersionRecord } from "../shared-documents.ts";
+import { readWayBackJournal, removeWayBackJournal, type WayBackJournal } from "./journal.ts";
+
+/**
+ * The home's part of a way back that was interrupted: forgotten if it had not been decided, else brought to its end. The
+ * caller holds the locks of the instance, and no daemon runs; nothing is started on the home before this has returned.
+ * @throws {NymvisorError} if the journal cannot be used, or something is in the way.
+ */
+export async function settleWayBackHome(layout: Layout): Promise<"none" | "undone" | "exchanged"> {
+  const found = readWayBackJournal(layout);
+  if (found.state === "missing") return "none";
+  if (found.state === "unusable") {
+    throw new NymvisorError({
+      what: `${layout.wayBack} is not what nymvisor wrote there`,
+      why: found.reason,
+      next: `see what lies in ${layout.rolledBack}, ${layout.copies} and ${layout.restoring}, then move the file away`,
+    });
+  }
+  if (found.value.state === "preparing") {
+    await forgetWayBack(layout, found.value);
+    return "undone";
+  }
+  if (found.value.exchange !== null) await exchange(found.value.exchange);
+  return "exchanged";
+}
+
+/** A way back that was not decided leaves nothing. */
+export async function forgetWayBack(layout: Layout, journal: WayBackJournal): Promise<void> {
+  await removeUnpacked(layout, journal);
+  removeWayBackJournal(layout);
+}
+
+/** What was unpacked for it, or is left of it. */
+export async function removeUnpacked(layout: Layout, { exchange, saved }: WayBackJournal): Promise<void> {
+  if (exchange === null || saved === null || saved.kind !== "archive") return;
+  if (exchange.unpacked.startsWith(`${layout.restoring}/`)) {
+    await bulkDisk.rm(exchange.unpacked, { force: true, recursive: true });
+  }
+}
+
+export interface RecordContext {
+  layout: Layout;
+  clock: Clock;
+  emit: Emit;
+}
+
+/** The journal of a way back whose home is exchanged, so that what it goes back to is what runs next. */
+export function decidedWayBack(layout: Layout): WayBackJournal | undefined {
+  const found = readWayBackJournal(layout);
+  if (found.state !== "found" || found.value.state !== "exchanging") return undefined;
+  const { exchange } = found.value;
+  return exchange === null || isExchanged(exchange) ? found.value : undefined;
+}
+
+/**
+ * Moves `current` back and writes what follows from a home that is exchanged, and ends the way back. It may be repeated any
+ * number of times; the caller holds `upgrade.lock`. All of it is durable when it returns.
+ */
+export function recordWayBack({ layout, clock, emit }: RecordContext, journal: WayBackJournal): void {
+  const { from, to, build, movesCurrent, startedAt, saved } = journal;
+  if (movesCurrent && readCurrent(layout) === from.name) switchCurrent(layout, buildLayout(layout, to.name));
+  const record = { name: to.name, version: build.build_version, upgradeTime: startedAt, binaryDetails: build };
+  writeVersionRecord(layout, record);
+  if (movesCurrent) {
+    const plan = requirePlan(layout);
+    writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
+  }
+  const outcomes = withWayBack(requireOutcomes(layout), layout, journal, clock.wall());
+  writeOutcomes(layout, outcomes);
+  const operator = requireOperator(layout);
+  const wished = withWishes(operator, layout, journal, outcomes, clock.wall());
+  if (wished !== operator) writeOperator(layout, wished);
+  removeFileDurably(layout.probation);
+  noteKept(journal);
+  if (saved?.kind === "copy") disownCopy(join(layout.copies, basename(saved.path)));
+  if (saved?.kind === "kept") removeFileDurably(rolledBackPaths(saved.path).note);
+  removeWayBackJournal(layout);
+  emit({ type: "node.put-back", from: from.name, to: to.name, why: journal.why, kept: journal.kept });
+}
+
+/** A folder that nobody has put anything into is not kept. */
+function noteKept({ kept, from, to, startedAt, why, byHand }: WayBackJournal): void {
+  if (kept === null || !disk.existsSync(rolledBackPaths(kept).home)) return;
+  writeRolledBackNote(kept, { ...from, to: to.name, at: startedAt, why, byHand });
+}
+
+function withWayBack(known: Outcomes, layout: Layout, journal: WayBackJournal, now: bigint): Outcomes {
+  const { from, to, build, saved, startedAt, byHand, why, kept } = journal;
+  const left = known.outcomes.findLast(({ home, name }) => home === layout.home && name === from.name);
+  const change: Partial<Outcome> = {
+    state: "rolled-back",
+    why,
+    decidedAt: now,
+    wentBack: saved === null ? "without-data" : "with-data",
+    kept,
+    byHand,
+  };
+  const isLeft = (outcome: Outcome) => outcome === left && outcome.state !== "rolled-back";
+  const outcomes = known.outcomes.map((outcome) => (isLeft(outcome) ? { ...outcome, ...change } : outcome));
+  const isNoted = outcomes.some(({ home, performedAt, kind }) => {
+    return home === layout.home && performedAt === startedAt && kind === "rollback";
+  });
+  if (!byHand || isNoted) return { ...known, outcomes };
+  const back: Outcome = {
+    performedAt: startedAt,
+    kind: "rollback",
+    name: to.name,
+    version: build.build_version,
+    sha256: null,
+    home: layout.home,
+    from: from.name,
+    fromVersion: from.version,
+    state: "passed",
+    why,
+    decidedAt: now,
+    downtime: null,
+    backup: null,
+    wentBack: saved === null ? "without-data" : "with-data",
+    kept,
+    byHand,
+    forgiven: false,
+  };
+  return { ...known, outcomes: [...outcomes, back] };
+}
+
+/** The order is carried out; a person's choice is kept to, and two failures in a row ask for a person. */
+function withWishes(
+  operator: Operator,
+  { home }: Layout,
+  { byHand, to }: WayBackJournal,
+  { outcomes }: Outcomes,
+  now: bigint,
+): Operator {
+  const ordered = operator.goBack.some((order) => order.home === home);
+  const goBack = ordered ? operator.goBack.filter((order) => order.home !== home) : operator.goBack;
+  if (byHand) return { ...operator, goBack, pin: { release: to.name, since: now } };
+  const hold =
+    operator.hold === null && rolledBackInARow(outcomes) >= 2
+      ? { since: now, until: null, why: "two versions in a row did not prove themselves and were put back" }
+      : operator.hold;
+  return ordered || hold !== operator.hold ? { ...operator, goBack, hold } : operator;
+}
