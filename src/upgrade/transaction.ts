@@ -7,8 +7,8 @@ import { formatStamp } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
+import { flavourOf } from "../policy/flavour.ts";
 import { fingerprintOf, sameAnnouncement } from "../policy/incoming.ts";
-import { rebuildableOf } from "../policy/rebuildable.ts";
 import { isDecided } from "../policy/recovery.ts";
 import type { Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
@@ -234,7 +234,8 @@ async function startSavingHome(context: TransactionContext, name: string): Promi
   const record = readVersionRecord(layout);
   const from = record.state === "found" ? record.value : undefined;
   const { exclude } = configuration.backup;
-  return startSaving({ ...context, exclude, rebuildable: rebuildableOf(layout.daemon) }, { name, from });
+  const { rebuildable } = flavourOf(layout.daemon);
+  return startSaving({ ...context, exclude, rebuildable }, { name, from });
 }
 
 function begin(

@@ -24,13 +24,13 @@ const DRAIN_MS = 250;
 export async function runCommand(command: string, { environment, limit, signal }: CommandOptions): Promise<void> {
   const what = `the health command "${printable(command, 80)}"`;
   const child = await spawnChild({ command: ["/bin/sh", "-c", command], environment, output: "pipe" });
-  const outputs = [new LastLine(child.stderr), new LastLine(child.stdout)];
+  const outputs = [follow(child.stderr), follow(child.stdout)];
   try {
     const ending = await within(limit, { signal, late: `${what} did not end` }, () => child.exited);
     if (ending.exitCode === 0) return;
     child.killGroup();
     await Promise.race([Promise.all(outputs.map(({ ended }) => ended)), sleep(DRAIN_MS)]);
-    const said = outputs.map(({ line }) => line).find((line) => line !== "");
+    const said = outputs.map((output) => output.lastLine()).find((line) => line !== "");
     throw new NymvisorError({ what: `${what} ${describe(ending)}`, why: said });
   } finally {
     for (const output of outputs) output.close();
@@ -43,32 +43,30 @@ function describe({ exitCode, signal }: Ending): string {
   return signal === null ? `exited with ${exitCode}` : `was ended by ${signal}`;
 }
 
-/** Reads a stream to its end, so that its writer is never held up, and keeps the end of it. */
-class LastLine {
-  readonly ended: Promise<void>;
-  readonly #reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel"> | undefined;
-  #kept = Buffer.alloc(0);
-
-  constructor(stream: ReadableStream<Uint8Array> | null) {
-    this.#reader = stream?.getReader();
-    this.ended = this.#read();
-    // A pipe that cannot be read says nothing; that the command failed is said without it.
-    this.ended.catch(() => {});
-  }
-
+interface Output {
+  /** Settles at the end of it, or when it was closed. */
+  ended: Promise<void>;
   /** The last line so far that is not blank, or nothing. */
-  get line(): string {
-    const lines = this.#kept.toString("utf8").split("\n");
-    return printable(lines.findLast((line) => line.trim() !== "")?.trim() ?? "");
-  }
+  lastLine(): string;
+  close(): void;
+}
 
-  close(): void {
-    this.#reader?.cancel().catch(() => {});
-  }
-
-  async #read(): Promise<void> {
-    for (let part = await this.#reader?.read(); part?.value !== undefined; part = await this.#reader?.read()) {
-      this.#kept = Buffer.concat([this.#kept, part.value]).subarray(-KEPT_BYTES);
+/** Reads a stream to its end, so that its writer is never held up, and keeps the end of it. */
+function follow(stream: ReadableStream<Uint8Array> | null): Output {
+  const reader = stream?.getReader();
+  let kept = Buffer.alloc(0);
+  const read = async () => {
+    for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+      kept = Buffer.concat([kept, part.value]).subarray(-KEPT_BYTES);
     }
-  }
+  };
+  return {
+    // What cannot be read says nothing; that the command failed is said without it.
+    ended: read().catch(() => {}),
+    lastLine() {
+      const lines = kept.toString("utf8").split("\n");
+      return printable(lines.findLast((line) => line.trim() !== "")?.trim() ?? "");
+    },
+    close: () => void reader?.cancel().catch(() => {}),
+  };
 }
