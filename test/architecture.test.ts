@@ -113,8 +113,8 @@ describe("what there is one place for", () => {
     expect(offenders(/\bprocess\.env\b|\bBun\.env\b|\bimport\.meta\.env\b/, ["system/environment.ts"])).toEqual([]);
   });
 
-  test("processes are started in daemon/spawn.ts", () => {
-    expect(offenders(/\bBun\.spawn(?:Sync)?\b|\bBun\.\$|child_process/, ["daemon/spawn.ts"])).toEqual([]);
+  test("processes are started in daemon/launch.ts", () => {
+    expect(offenders(/\bBun\.spawn(?:Sync)?\b|\bBun\.\$|child_process/, ["daemon/launch.ts"])).toEqual([]);
   });
 
   test("the network is asked in upstream/http.ts", () => {

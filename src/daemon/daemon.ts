@@ -13,6 +13,7 @@ import {
   type ProcessIdentity,
   sendSignal,
 } from "../system/process-table.ts";
+import type { LastLines } from "./output.ts";
 import { findOrphans, HOME_VARIABLE, removeDaemonRecord, writeDaemonRecord } from "./record.ts";
 import { type ChildEnvironment, type Ending, endGroup, spawnChild } from "./spawn.ts";
 
@@ -27,6 +28,8 @@ export interface Daemon {
   graceLeft(): Duration | undefined;
   /** SIGKILL to its group, for an end that leaves no time. */
   kill(): void;
+  /** What it printed last, until now or until it ended. May take some seconds where the journal is asked. Never rejects. */
+  lastLines(): Promise<LastLines>;
 }
 
 export interface StartRequest {
@@ -35,6 +38,8 @@ export interface StartRequest {
   args: readonly string[];
   environment: ChildEnvironment;
   emit: Emit;
+  /** Whether {@link Daemon.lastLines} will be asked; its output arrives at ours either way. False unless it says so. */
+  keepLines?: boolean;
 }
 
 /**
@@ -47,7 +52,8 @@ const EXTRA_GRACE: Duration = 1_000_000_000n;
  * Starts the daemon and notes it durably, first that it is about to run and then as what. A disk that takes no note is no
  * reason to do without the daemon: it can be found without one. @throws as `spawnChild`.
  */
-export async function startDaemon({ layout, binary, args, environment, emit }: StartRequest): Promise<Daemon> {
+export async function startDaemon(request: StartRequest): Promise<Daemon> {
+  const { layout, binary, args, environment, emit, keepLines = false } = request;
   const boot = bootId();
   let noted = true;
   const onDisk = (change: () => void) => {
@@ -64,7 +70,7 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
   const child = await spawnChild({
     command: [binary, ...args],
     environment: { ...environment, [HOME_VARIABLE]: layout.home },
-    output: "inherit",
+    output: keepLines ? "kept" : "inherit",
   }).catch((error: unknown) => {
     onDisk(() => removeDaemonRecord(layout));
     throw error;
@@ -90,6 +96,7 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
     // What the daemon leaves running in its group would go on working on the home.
     while (child.groupAlive() && stopping !== undefined && monotonicMilliseconds() < stopping.deadline) await sleep(10);
     await endGroup(child);
+    await child.output?.end();
     cancelKill();
     onDisk(() => removeDaemonRecord(layout));
     return ending;
@@ -112,6 +119,7 @@ export async function startDaemon({ layout, binary, args, environment, emit }: S
     graceLeft: () =>
       stopping === undefined ? undefined : fromMilliseconds(Math.max(0, stopping.deadline - monotonicMilliseconds())),
     kill: () => child.killGroup(),
+    lastLines: async () => (await child.output?.lastLines()) ?? { reason: "its output was not kept" },
   };
 }
 

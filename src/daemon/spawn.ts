@@ -1,39 +1,33 @@
 import { errorCode } from "../model/errors.ts";
 import { sleep } from "../system/clock.ts";
-import { groupMembers } from "../system/process-table.ts";
+import { type ChildEnvironment, type LaunchedProcess, launch } from "./launch.ts";
+import { type KeptOutput, keepOutput, type LastLines } from "./output.ts";
 
-/** The whole environment of a child: what it is not given here it does not get. */
-export type ChildEnvironment = Readonly<Record<string, string>>;
+export type { ChildEnvironment, Ending } from "./launch.ts";
 
 export interface SpawnRequest {
   /** The program (an absolute path) and its arguments. */
   command: readonly [string, ...string[]];
   environment: ChildEnvironment;
-  /** "inherit": the child writes to our stdout and stderr itself, byte for byte, without us in between. */
-  output: "inherit" | "pipe";
+  /**
+   * "inherit": the child writes to our stdout and stderr itself, byte for byte, without us in between. "kept": the same
+   * bytes arrive there, whatever becomes of us, and the last lines of them can be read: {@link Child.output}.
+   */
+  output: "inherit" | "kept" | "pipe";
   /** Written to its stdin, which then stays open until {@link Child.endInput}, or until we end; without it there is none. */
   input?: string;
 }
 
-export interface Ending {
-  exitCode: number | null;
-  /** `SIGKILL`, …; null if it exited by itself. */
-  signal: string | null;
-}
-
-export interface Child {
-  pid: number;
-  stdout: ReadableStream<Uint8Array> | null;
-  stderr: ReadableStream<Uint8Array> | null;
-  /** Settles when the process itself has ended and has been reaped. Never rejects. */
-  exited: Promise<Ending>;
-  signal(name: NodeJS.Signals): void;
+export interface Child extends Omit<LaunchedProcess, "endInput" | "unref"> {
   /** Ends the input of a child that was given some. */
   endInput?(): void;
-  /** SIGKILL to everything in its process group; nothing there is no error. */
-  killGroup(): void;
-  /** Whether anything in its process group still runs. */
-  groupAlive(): boolean;
+  /** Of a child whose output is "kept". */
+  output?: {
+    /** As {@link LastLines} has it, now and ever after. */
+    lastLines(): Promise<LastLines>;
+    /** To be called when the child and its group are gone: lets its last words arrive, and keeps the last lines. */
+    end(): Promise<void>;
+  };
 }
 
 /** A file that was just written is busy (ETXTBSY) while another thread's child still holds its descriptor: for an instant. */
@@ -41,7 +35,7 @@ const BUSY_RETRIES = 20;
 const BUSY_PAUSE_MS = 10;
 
 /**
- * The only place that starts processes. The child leads a session and a process group of its own, so that a terminal's
+ * Starts a process for the rest of the program. The child leads a session and a process group of its own, so that a terminal's
  * Ctrl-C does not reach it past nymvisor, and so that its whole family can be ended; its stdin is empty.
  * @throws what posix_spawn reports (ENOENT, EACCES, ENOEXEC, …).
  */
@@ -67,73 +61,37 @@ export function useSpawn(provider: (() => typeof spawnChild) | undefined): void 
   provide = provider;
 }
 
-export async function spawnReally(request: SpawnRequest): Promise<Child> {
+export async function spawnReally({ command, environment, output, input }: SpawnRequest): Promise<Child> {
+  const kept = output === "kept" ? keepOutput(environment) : undefined;
+  const streams = kept ?? (output === "pipe" ? PIPES : INHERITED);
+  const { stdout, stderr } = streams;
+  const stdin = input === undefined ? "ignore" : "pipe";
+  try {
+    const child = await untilFree(() => launch({ command, environment, stdin, stdout, stderr, input }));
+    return kept === undefined ? child : { ...child, output: outputOf(child, kept) };
+  } catch (error) {
+    await kept?.end();
+    throw error;
+  } finally {
+    kept?.handedOver();
+  }
+}
+
+const PIPES = { stdout: "pipe", stderr: "pipe" } as const;
+const INHERITED = { stdout: "inherit", stderr: "inherit" } as const;
+
+const outputOf = ({ pid }: LaunchedProcess, kept: KeptOutput): NonNullable<Child["output"]> => ({
+  lastLines: () => kept.lastLines(pid),
+  end: () => kept.end(),
+});
+
+async function untilFree(start: () => LaunchedProcess): Promise<LaunchedProcess> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return launch(request);
+      return start();
     } catch (error) {
       if (errorCode(error) !== "ETXTBSY" || attempt === BUSY_RETRIES) throw error;
       await Bun.sleep(BUSY_PAUSE_MS);
     }
   }
-}
-
-/** Writes to a child, at once or by and by, whether or not it is still there to read it. */
-function unlessEnded(write: () => unknown): void {
-  const passOver = (error: unknown) => {
-    if (errorCode(error) !== "EPIPE") throw error;
-  };
-  try {
-    const written = write();
-    if (written instanceof Promise) written.catch(passOver);
-  } catch (error) {
-    passOver(error);
-  }
-}
-
-function launch({ command, environment, output, input }: SpawnRequest): Child {
-  const child = Bun.spawn([...command], {
-    env: { ...environment },
-    stdin: input === undefined ? "ignore" : "pipe",
-    stdout: output,
-    stderr: output,
-    detached: true,
-  });
-  const { pid, stdin } = child;
-  if (input !== undefined && stdin !== undefined) {
-    // A child that has ended by then reads nothing any more; its end says why.
-    unlessEnded(() => stdin.write(input));
-    unlessEnded(() => stdin.flush());
-  }
-  const toGroup = (signal: NodeJS.Signals | 0): boolean => {
-    try {
-      process.kill(-pid, signal);
-      return true;
-    } catch (error) {
-      if (errorCode(error) === "ESRCH") return false;
-      // Only processes that changed their user are left: they are there, and out of our reach.
-      if (errorCode(error) === "EPERM") return true;
-      throw error;
-    }
-  };
-  return {
-    pid,
-    stdout: child.stdout instanceof ReadableStream ? child.stdout : null,
-    stderr: child.stderr instanceof ReadableStream ? child.stderr : null,
-    exited: child.exited.then(() => ({
-      exitCode: child.exitCode,
-      signal: child.signalCode === null ? null : String(child.signalCode),
-    })),
-    signal(name) {
-      child.kill(name);
-    },
-    endInput() {
-      if (stdin !== undefined) unlessEnded(() => stdin.end());
-    },
-    killGroup() {
-      toGroup("SIGKILL");
-    },
-    // A dead member that its parent does not reap still takes signals.
-    groupAlive: () => toGroup(0) && groupMembers(pid).length > 0,
-  };
 }

@@ -75,7 +75,7 @@ export type NymvisorEvent =
   | { type: "copy.done"; name: string; path: string; files: number; bytes: number; took: Duration }
   | { type: "archive.failed"; name: string; copy: string; reason: string; retryIn: Duration }
   /** More was kept than the settings want. */
-  | { type: "pruned"; what: "backup" | "binary" | "replaced home"; path: string }
+  | { type: "pruned"; what: "backup" | "binary" | "replaced home" | "rolled-back home"; path: string }
   | { type: "backup.started"; name: string; path: string }
   | { type: "backup.done"; name: string; path: string; bytes: number; took: Duration }
   | { type: "backup.left-out"; path: string; kind: string }

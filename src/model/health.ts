@@ -18,3 +18,19 @@ export const healthCheckSchema = z.discriminatedUnion("kind", [
 ]);
 
 export type HealthCheck = z.infer<typeof healthCheckSchema>;
+
+/** What it asks of a node, for people: `answer http://…`. */
+export function describeCheck(check: HealthCheck): string {
+  switch (check.kind) {
+    case "url":
+      return `answer ${check.url}`;
+    case "version":
+      return `name its version at ${check.url}`;
+    case "uptime":
+      return `count its uptime at ${check.url}`;
+    case "port":
+      return `take connections at port ${check.port} of ${check.host}`;
+    case "command":
+      return `pass \`${check.command}\``;
+  }
+}

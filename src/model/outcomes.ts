@@ -61,3 +61,15 @@ export type Outcome = z.infer<typeof outcomeSchema>;
 export type Outcomes = z.infer<typeof outcomesSchema>;
 
 export const NO_OUTCOMES: Outcomes = outcomesSchema.parse({});
+
+/** What nobody knows of a switch yet. */
+export const UNDECIDED = {
+  why: null,
+  decidedAt: null,
+  downtime: null,
+  backup: null,
+  wentBack: null,
+  kept: null,
+  byHand: false,
+  forgiven: false,
+} as const satisfies Partial<Outcome>;

@@ -11,8 +11,10 @@ import type { archiveInBackground } from "../upgrade/archive/archive-in-backgrou
 import { pruneBackups } from "../upgrade/backups/prune.ts";
 import { dropReplaced } from "../upgrade/backups/restore.ts";
 import type { discardCopy } from "../upgrade/copy/home-copy.ts";
-import { leftCopies, type PendingArchive, pendingArchives } from "../upgrade/pending-archives.ts";
+import { requireOutcomes } from "../upgrade/outcomes.ts";
+import { leftCopies, noteArchived, type PendingArchive, pendingArchives } from "../upgrade/pending-archives.ts";
 import { pruneBinaries } from "../upgrade/prune-binaries.ts";
+import { pruneRolledBack } from "../upgrade/rolled-back.ts";
 import { readVersionRecord } from "../upgrade/shared-documents.ts";
 
 export interface ArchivistContext {
@@ -25,6 +27,8 @@ export interface ArchivistContext {
   discardCopy: typeof discardCopy;
   /** The copy of the upgrade that is under way, or null. */
   copyInUse(): string | null;
+  /** The copy that a way back would need, or null: it stays when it is archived. */
+  copyOnProbation(): string | null;
 }
 
 /**
@@ -36,6 +40,8 @@ export class Archivist {
   private working: Promise<void> | undefined;
   private failures = 0;
   private cancelRetry: () => void = () => {};
+  private released: string | null = null;
+  private current: AbortController | undefined;
 
   constructor(private readonly context: ArchivistContext) {}
 
@@ -46,6 +52,18 @@ export class Archivist {
       this.working = undefined;
     });
     return this.working;
+  }
+
+  /** Lets go of a copy, which somebody else needs: nothing of it is read or removed any more when this settles. */
+  async release(copy: string): Promise<void> {
+    this.released = copy;
+    this.current?.abort(new NymvisorError({ what: "the copy is needed for a way back" }));
+    await this.working;
+  }
+
+  /** A copy that was let go of is no longer needed, or was not used after all. */
+  takeBack(): void {
+    this.released = null;
   }
 
   /** Gives up what is under way: the copies are there still at the next start. */
@@ -72,19 +90,22 @@ export class Archivist {
 
   private next(): PendingArchive | undefined {
     if (this.over.signal.aborted) return undefined;
-    return pendingArchives(this.context.layout).find(({ copy }) => copy !== this.context.copyInUse());
+    const taken = [this.context.copyInUse(), this.released];
+    return pendingArchives(this.context.layout).find(({ copy }) => !taken.includes(copy));
   }
 
   private async archive({ copy, name, order }: PendingArchive): Promise<boolean> {
     const { clock, emit, environment } = this.context;
-    const { signal } = this.over;
+    this.current = new AbortController();
+    const signal = AbortSignal.any([this.over.signal, this.current.signal]);
     const began = clock.monotonic();
     try {
       const archived = await this.context.archiveInBackground(order, { environment, signal });
       for (const { path, kind } of archived.leftOut) emit({ type: "backup.left-out", path, kind });
       const { path, bytes } = archived;
       emit({ type: "backup.done", name, path, bytes, took: clock.monotonic() - began });
-      await this.context.discardCopy(copy);
+      noteArchived(copy);
+      if (copy !== this.context.copyOnProbation()) await this.context.discardCopy(copy);
       this.failures = 0;
       await this.prune();
       return true;
@@ -104,7 +125,8 @@ export class Archivist {
 
   private async clearAway(): Promise<void> {
     const { layout, clock, emit } = this.context;
-    for (const copy of leftCopies(layout, this.context.copyInUse(), clock.wall())) {
+    const needed = [this.context.copyInUse(), this.context.copyOnProbation(), this.released];
+    for (const copy of leftCopies(layout, needed, clock.wall())) {
       await this.context.discardCopy(copy);
       emit({ type: "sweep.removed", path: copy });
     }
@@ -126,6 +148,12 @@ export class Archivist {
         const prune = () => pruneBinaries({ layout, configuration, needed });
         for (const path of await withLock(layout.upgradeLock, "removing old binaries", prune, { signal })) {
           emit({ type: "pruned", what: "binary", path });
+        }
+      },
+      async () => {
+        const { outcomes } = requireOutcomes(layout);
+        for (const path of await pruneRolledBack(layout, outcomes)) {
+          emit({ type: "pruned", what: "rolled-back home", path });
         }
       },
       async () => {

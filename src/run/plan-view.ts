@@ -6,11 +6,13 @@ import { type Operator, operatorSchema } from "../model/operator.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { isBehind, judgeAgreement } from "../policy/agreement.ts";
+import { trialElsewhere, wentBackFrom } from "../policy/bad-releases.ts";
 import { askFromOf, fingerprintOf, isOwnedByPerson, objectionToEntry } from "../policy/incoming.ts";
 import { objectionToWish, orderOf } from "../policy/operator-wishes.ts";
 import type { Hold, PlanView, QueuedUpgrade } from "../policy/run-state.ts";
 import { readCurrent } from "../upgrade/current.ts";
 import { requireOperator } from "../upgrade/operator.ts";
+import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { inOrder, readHistory, readUpgradeInfo, readVersionRecord, requirePlan } from "../upgrade/shared-documents.ts";
 import { readStaged } from "../upgrade/staged.ts";
 
@@ -32,6 +34,7 @@ export function readPlanView(
   layout: Layout,
   runs: Pick<BuildInfo, "build_version">,
   { hold }: PlanPolicy,
+  now?: Instant,
 ): PlanReading {
   const plan = requirePlan(layout);
   const operator = requireOperator(layout);
@@ -46,6 +49,8 @@ export function readPlanView(
     currentOrdered,
     queue,
     holds: holdsOf(operator, hold),
+    ...aboutForward(layout, current, now),
+    goBack: operator.goBack.find(({ home }) => home === layout.home) ?? null,
   };
   return { plan, view, wishes: encodeDocument(operatorSchema, operator) };
 }
@@ -74,6 +79,22 @@ function viewEntry(
     askFrom: ordered ? 0n : askFromOf(entry),
     anyTime: owned || ordered,
     despiteHold: order?.despiteHold === true,
+  };
+}
+
+/**
+ * What keeps this home from following `current`: it has gone back from there, or another home is still trying it.
+ * @param now undefined: nobody is waited for.
+ */
+function aboutForward(
+  layout: Layout,
+  current: string,
+  now: Instant | undefined,
+): Pick<PlanView, "forwardObjection" | "forwardWaitsFor"> {
+  const { outcomes } = requireOutcomes(layout);
+  return {
+    forwardObjection: wentBackFrom(outcomes, layout.home, current),
+    forwardWaitsFor: now === undefined ? null : trialElsewhere(outcomes, layout.home, current, now),
   };
 }
 

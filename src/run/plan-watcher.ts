@@ -6,11 +6,12 @@ import type { Emit } from "../model/events.ts";
 import type { Layout } from "../model/paths.ts";
 
 /**
- * Tells of every change of the plan, of `current` and of what people have said by command, by whoever. What changed is not told: the listener reads what is
- * there, and is called again if anything changes while it reads.
+ * Tells of every change of the plan, of `current`, of what people have said by command and of how upgrades have turned out,
+ * by whoever. What changed is not told: the listener reads what is there, and is called again if anything changes while it
+ * reads.
  *
  * chokidar (inotify) tells at once. It cannot be trusted alone: watches are limited, network file systems send nothing,
- * and a watch dies with its folder. So the files are looked at besides; three lstat a second cost nothing.
+ * and a watch dies with its folder. So the files are looked at besides; four lstat a second cost nothing.
  */
 export interface PlanWatcher {
   close(): Promise<void>;
@@ -64,8 +65,8 @@ export function watchPlan(layout: Layout, changed: () => void, emit: Emit): Plan
 }
 
 /** What the schedule is made from. */
-function watched({ plan, current, operator }: Layout): string[] {
-  return [plan, current, operator];
+function watched({ plan, current, operator, outcomes }: Layout): string[] {
+  return [plan, current, operator, outcomes];
 }
 
 function startWatching(
@@ -113,5 +114,5 @@ function contentsOf(layout: Layout): string {
       return errorCode(error) ?? "unknown";
     }
   };
-  return [layout.plan, layout.operator].map(read).join("\0");
+  return [layout.plan, layout.operator, layout.outcomes].map(read).join("\0");
 }

@@ -1,6 +1,8 @@
 import { archiveInBackground } from "../upgrade/archive/archive-in-background.ts";
 import { backUp, checkBackupRoom } from "../upgrade/backup.ts";
+import { extractArchive } from "../upgrade/backups/extract.ts";
 import { discardCopy, HomeCopy } from "../upgrade/copy/home-copy.ts";
+import { settleCopy } from "../upgrade/copy/settle-copy.ts";
 import { downloadBinary } from "../upstream/download.ts";
 import { askGithub } from "../upstream/github/ask.ts";
 import { confirmGithub } from "../upstream/github/confirm.ts";
@@ -18,6 +20,8 @@ export interface Services {
   beginCopy: typeof HomeCopy.begin;
   archiveInBackground: typeof archiveInBackground;
   discardCopy: typeof discardCopy;
+  settleCopy: typeof settleCopy;
+  extractArchive: typeof extractArchive;
   watchPlan: typeof watchPlan;
   /** Gives back what start, download and backup have used; a run then stands still for weeks. */
   releaseMemory(): void;
@@ -33,6 +37,8 @@ export const services: Services = {
   beginCopy: HomeCopy.begin,
   archiveInBackground,
   discardCopy,
+  settleCopy,
+  extractArchive,
   watchPlan,
   releaseMemory: () => Bun.gc(true),
 };

@@ -7,6 +7,7 @@ import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { buildInfoOf } from "../upgrade/build-information.ts";
 import { compareSides, disagreement, findCurrent, type HomeState } from "../upgrade/take-stock.ts";
+import { decidedWayBack, recordOf } from "../upgrade/way-back/settle-way-back.ts";
 
 export interface StartContext {
   layout: Layout;
@@ -14,6 +15,8 @@ export interface StartContext {
   clock: Clock;
   emit: Emit;
   signal: AbortSignal;
+  /** Whether the last lines that the daemon prints will be asked for. */
+  keepLines?: boolean;
 }
 
 /**
@@ -21,9 +24,12 @@ export interface StartContext {
  * @throws {NymvisorError} if only a person can tell which of the two is right, or the binary does not run.
  */
 export async function examine(context: StartContext): Promise<HomeState> {
-  const name = findCurrent(context.layout);
+  const { layout } = context;
+  // A way back whose documents could not be written yet: they are about to say so.
+  const back = decidedWayBack(layout);
+  const name = back?.movesCurrent === true ? back.to.name : findCurrent(layout);
   const buildInfo = await buildInfoOf(buildLayout(context.layout, name), context.environment, context.signal);
-  const home = compareSides(context, name, buildInfo);
+  const home = compareSides(context, name, buildInfo, back === undefined ? undefined : recordOf(back));
   if (home.agreement.state === "disagreed") throw disagreement(context.layout, home.current, home.agreement);
   return home;
 }
@@ -52,7 +58,7 @@ export async function startBuild(context: StartContext, args: readonly string[])
     }
   }
   context.signal.throwIfAborted();
-  const daemon = await startDaemon({ layout, binary, args, environment, emit });
+  const daemon = await startDaemon({ layout, binary, args, environment, emit, keepLines: context.keepLines === true });
   emit({ type: "daemon.started", pid: daemon.pid, name, version: buildInfo.build_version });
   return { daemon, name, buildInfo };
 }

@@ -12,6 +12,18 @@ interface Status {
   upgrades: Record<string, UpgradeStatus>;
   /** What was announced and never came into the plan, and why. */
   refused: Record<string, string>;
+  /** The version that has to prove itself. */
+  probation: {
+    name: string;
+    version: string;
+    unwell: string | null;
+    failed: string | null;
+    noWayBack: string | null;
+  } | null;
+  /** Where the node was put back last, by this run. */
+  wayBack: { from: string; to: string; why: string; kept: string | null } | null;
+  /** Why what a person ordered was not carried out. */
+  orderRefused: string | null;
 }
 
 interface UpgradeStatus {
@@ -25,6 +37,8 @@ export class StatusFile {
   private complained = false;
   private readonly refusals = new Map<string, string>();
   private last: RunState | undefined;
+  private wayBack: Status["wayBack"] = null;
+  private refusedOrder: string | null = null;
 
   constructor(
     private readonly layout: Layout,
@@ -34,6 +48,16 @@ export class StatusFile {
   /** An announcement that never came into the plan. */
   refused(name: string, reason: string): void {
     this.refusals.set(name, reason);
+    if (this.last !== undefined) this.update(this.last);
+  }
+
+  putBack({ from, to, why, kept }: NonNullable<Status["wayBack"]>): void {
+    this.wayBack = { from, to, why, kept };
+    if (this.last !== undefined) this.update(this.last);
+  }
+
+  orderRefused(reason: string): void {
+    this.refusedOrder = reason;
     if (this.last !== undefined) this.update(this.last);
   }
 
@@ -47,7 +71,13 @@ export class StatusFile {
       ...queue.filter(({ objection }) => objection === null),
     ].map(({ name, objection }) => [name, describe(state.progress.get(name), objection)] as const);
     // Not through a schema, which would lose an upgrade that is called `__proto__`.
-    const status: Status = { upgrades: Object.fromEntries(upgrades), refused: Object.fromEntries(this.refusals) };
+    const status: Status = {
+      upgrades: Object.fromEntries(upgrades),
+      refused: Object.fromEntries(this.refusals),
+      probation: describeProbation(state),
+      wayBack: this.wayBack,
+      orderRefused: this.refusedOrder,
+    };
     const text = JSON.stringify(status, null, 2);
     if (text === this.written) return;
     try {
@@ -60,6 +90,12 @@ export class StatusFile {
       this.complained = true;
     }
   }
+}
+
+function describeProbation({ probation }: RunState): Status["probation"] {
+  if (probation === null) return null;
+  const { name, version, why: unwell, failed, noWayBack } = probation;
+  return { name, version, unwell, failed, noWayBack };
 }
 
 function describe(progress: Progress | undefined, objection: string | null): UpgradeStatus {

@@ -5,12 +5,15 @@ import { type BuildInfo, sameBuild } from "../model/build-info.ts";
 import type { Plan, UpgradeInfo } from "../model/documents.ts";
 import { toMilliseconds } from "../model/duration.ts";
 import { adviceOf, isMachineRefusal, NymvisorError, reasonOf } from "../model/errors.ts";
-import type { Emit } from "../model/events.ts";
+import type { Emit, NymvisorEvent } from "../model/events.ts";
+import { describeCheck } from "../model/health.ts";
 import type { Instant } from "../model/instant.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
 import { LOCAL_BACKOFF } from "../policy/backoff.ts";
-import { decide, initialState, isOnHold, nextWake, objectionToStop } from "../policy/run.ts";
+import { isOnHold, objectionToStop } from "../policy/next-target.ts";
+import { decide, initialState, nextWake } from "../policy/run.ts";
+import { tryOut } from "../policy/run-probation.ts";
 import type { Effect, Moment, PlanView, RunInput, RunState, Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
@@ -21,17 +24,22 @@ import { settleRestore } from "../upgrade/backups/restore.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
 import { mappedShared } from "../upgrade/copy/mapped-shared.ts";
 import { keepLastGood } from "../upgrade/last-good.ts";
-import { requireOperator } from "../upgrade/operator.ts";
+import { requireOperator, writeOperator } from "../upgrade/operator.ts";
+import { copyOnProbation, whyNoWayBack } from "../upgrade/probation-note.ts";
 import { sourceRecords } from "../upgrade/source-records.ts";
 import { LocalStagingError, stage } from "../upgrade/stage.ts";
 import { takeStock } from "../upgrade/take-stock.ts";
-import { perform } from "../upgrade/transaction.ts";
+import { type Forth, perform } from "../upgrade/transaction.ts";
+import { readWayBackJournal } from "../upgrade/way-back/journal.ts";
+import { decidedWayBack, settleWayBackHome } from "../upgrade/way-back/settle-way-back.ts";
+import type { WayBackResult } from "../upgrade/way-back/turn-back.ts";
 import { DownloadError } from "../upstream/download-error.ts";
 import { allowsHttp, type SourceName, sourcesFor } from "../upstream/sources.ts";
 import { AnnouncementIntake } from "./announcement-intake.ts";
 import { announcementSource } from "./announcement-source.ts";
 import { Archivist } from "./archivist.ts";
 import { GithubSource } from "./github-source.ts";
+import { goBack, keepLines } from "./go-back.ts";
 import { releasePolicy, scheduleAnnounced, spreadSeed } from "./operator-policy.ts";
 import { readPlanView } from "./plan-view.ts";
 import type { PlanWatcher } from "./plan-watcher.ts";
@@ -39,6 +47,7 @@ import { type PolledSource, Poller } from "./poller.ts";
 import type { Services } from "./services.ts";
 import { examine, startBuild } from "./start-daemon.ts";
 import { StatusFile } from "./status-file.ts";
+import { Trial } from "./trial.ts";
 
 export interface SupervisorContext {
   layout: Layout;
@@ -58,6 +67,9 @@ const WALL_CLOCK_LOOK_MS = 1_000;
 
 /** How long after a failure the plan is read again, though nobody has changed it. */
 const READ_AGAIN_MS = 10_000;
+
+/** How often it is looked whether another node has come to a verdict, though nothing was heard of it. */
+const WAITING_LOOK_MS = 60_000;
 
 /** How long an archive may still take when nymvisor was asked to end, in milliseconds. */
 const ARCHIVES_AT_THE_END_MS = 2_000;
@@ -109,6 +121,9 @@ export class Supervisor {
   /** The source that lists releases, if it is asked. */
   private github: GithubSource | undefined;
   private seed: string | undefined;
+  private readonly trial: Trial;
+  /** The daemon that was started last, whether or not it still runs. */
+  private started: Daemon | undefined;
   /** What people had said when that was read last. */
   private wishes: string | undefined;
 
@@ -121,7 +136,9 @@ export class Supervisor {
       ...context,
       ...context.services,
       copyInUse: () => this.copyInUse,
+      copyOnProbation: () => copyOnProbation(context.layout),
     });
+    this.trial = new Trial({ ...context, signal: this.over.signal });
   }
 
   /** Runs until the daemon has ended for good. @returns the exit status. @throws {NymvisorError} if it cannot begin. */
@@ -170,12 +187,13 @@ export class Supervisor {
     // A home whose restore was interrupted may be half of the one and half of the other: nothing is started on that.
     const restored = await settleRestore(layout);
     if (restored !== "none") emit({ type: "restore.recovered", home: layout.home, outcome: restored });
+    await this.settleWayBack();
     const settled = await this.settle(signal);
     const home = await examine({ ...this.context, signal });
     this.runs = home.record?.binaryDetails ?? home.buildInfo;
     const view = this.firstView(home.current.name, this.runs, settled);
     signal.throwIfAborted();
-    const { daemon, policy } = configuration;
+    const { daemon, policy, health, rollback } = configuration;
     this.state = initialState(
       {
         restartAfterUpgrade: daemon.restart_after_upgrade,
@@ -184,14 +202,39 @@ export class Supervisor {
         maxStartupFailures: daemon.max_startup_failures,
         startupPeriod: daemon.startup_period_duration,
         windows: policy.window,
+        probation: {
+          limit: health.probation ?? daemon.startup_period_duration,
+          grace: health.grace ?? 0n,
+          interval: health.interval,
+        },
+        goBackByItself: rollback.automatic,
       },
       { ...view, queue: [], behind: home.agreement.state === "behind" },
       settled ? null : { failures: 1, retryAt: clock.monotonic() + LOCAL_BACKOFF.first },
     );
+    this.goOnWithTrial(home.record?.name);
     for (const hold of view.holds) if (isOnHold([hold], this.now())) emit({ type: "upgrades.held", ...hold });
     this.take({ type: "time-passed" });
     this.watcher = this.context.services.watchPlan(layout, () => this.readPlan(), emit);
     this.take({ type: "plan-read", plan: { ...view, behind: home.agreement.state === "behind" } });
+  }
+
+  /** A way back that was interrupted may have left the home in either place: nothing is started before that is settled. */
+  private async settleWayBack(): Promise<void> {
+    const { layout, emit } = this.context;
+    const found = readWayBackJournal(layout);
+    const outcome = await settleWayBackHome(layout);
+    if (outcome !== "undone" || found.state !== "found") return;
+    emit({ type: "way-back.recovered", name: found.value.from.name, outcome });
+  }
+
+  /** The version that an earlier run was trying goes on where it was. */
+  private goOnWithTrial(runs: string | undefined): void {
+    const note = this.trial.note();
+    if (note === undefined || note.name !== runs || this.state === undefined) return;
+    const { layout, configuration } = this.context;
+    const noWayBack = whyNoWayBack(layout, configuration, note);
+    this.state = tryOut(this.state, { ...note, noWayBack }, this.now(), note.progress);
   }
 
   /**
@@ -219,13 +262,15 @@ export class Supervisor {
   /** The plan as it is at the start. One that is not in order yet is read again when it is. */
   private firstView(current: string, runs: BuildInfo, settled: boolean): PlanView {
     try {
-      const { view, plan, wishes } = readPlanView(this.context.layout, runs, this.context.configuration.policy);
+      const { layout, configuration, clock } = this.context;
+      const { view, plan, wishes } = readPlanView(layout, runs, configuration.policy, clock.wall());
       this.wishes = wishes;
       this.plan = plan;
       return view;
     } catch (error) {
       if (settled) throw error;
-      return { current, behind: false, currentOrdered: false, queue: [], holds: [] };
+      const none = { forwardObjection: null, forwardWaitsFor: null, goBack: null };
+      return { current, behind: false, currentOrdered: false, queue: [], holds: [], ...none };
     }
   }
 
@@ -399,6 +444,9 @@ export class Supervisor {
         this.context.emit(effect.event);
         // What its source says of it has to be looked at again, or it would come back.
         if (effect.event.type === "upgrade.withdrawn") this.poller?.review();
+        if (effect.event.type === "upgrade.done" && effect.event.downtime !== null) {
+          this.inBackground(this.trial.noteDowntime(effect.event.downtime));
+        }
         break;
       case "start-daemon":
         this.inBackground(this.start());
@@ -422,6 +470,18 @@ export class Supervisor {
       case "record":
         this.inBackground(this.record());
         break;
+      case "look":
+        this.inBackground(this.look());
+        break;
+      case "note-probation":
+        this.trial.noteProgress(effect.progress);
+        break;
+      case "end-probation":
+        this.inBackground(this.trial.end(effect.failed).then(() => this.archivist.work()));
+        break;
+      case "drop-order":
+        this.inBackground(this.dropOrder(effect.reason));
+        break;
       case "end":
         this.context.emit({ type: "run.ended", exitCode: effect.exitCode, why: effect.why });
         this.exitCode = effect.exitCode;
@@ -435,9 +495,13 @@ export class Supervisor {
     this.starting = starting;
     const signal = AbortSignal.any([this.over.signal, starting.signal]);
     try {
-      const started = await startBuild({ ...this.context, signal }, this.args);
+      if (disk.existsSync(this.context.layout.wayBack)) await this.settleWayBack();
+      const trying = this.state !== undefined && this.state.probation !== null;
+      const started = await startBuild({ ...this.context, signal, keepLines: trying }, this.args);
       const moved = this.runs !== undefined && !sameBuild(this.runs, started.buildInfo);
       this.daemon = started.daemon;
+      this.started = started.daemon;
+      this.trial.started();
       this.runs = started.buildInfo;
       this.runsBuild = started.name;
       this.inBackground(
@@ -455,6 +519,7 @@ export class Supervisor {
       // What was newer than the build before may be older than this one.
       if (moved) this.readPlan();
       this.take({ type: "started" });
+      if (trying) this.tellTrial();
       this.inBackground(this.archivist.work());
       this.cancelRest();
       this.cancelRest = this.context.clock.after(REST_MS, () => this.context.services.releaseMemory());
@@ -463,6 +528,45 @@ export class Supervisor {
       this.take({ type: "start-failed", reason: adviceOf(error) });
     }
     this.startBackground();
+  }
+
+  private tellWayBack(event: NymvisorEvent): void {
+    if (event.type === "node.put-back") this.status.putBack(event);
+    this.context.emit(event);
+  }
+
+  private tellTrial(): void {
+    const note = this.trial.note();
+    const probation = this.state?.probation;
+    if (note === undefined || probation === null || probation === undefined) return;
+    const { name, version, checks } = note;
+    const { limit } = probation.settings;
+    this.context.emit({ type: "probation.started", name, version, limit, checks: checks.map(describeCheck) });
+  }
+
+  private async look(): Promise<void> {
+    const looked = this.daemon;
+    try {
+      const look = await this.trial.look();
+      this.take({ type: "looked-at", look, sameProcess: looked !== undefined && looked === this.daemon });
+    } catch (error) {
+      if (!this.over.signal.aborted) throw error;
+    }
+  }
+
+  /** An order to go back that cannot be carried out would be tried for ever. */
+  private async dropOrder(reason: string): Promise<void> {
+    const { layout, emit } = this.context;
+    this.status.orderRefused(reason);
+    try {
+      await withLock(layout.upgradeLock, "an order that cannot be carried out", () => {
+        const operator = requireOperator(layout);
+        const goBack = operator.goBack.filter(({ home }) => home !== layout.home);
+        writeOperator(layout, { ...operator, goBack });
+      });
+    } catch (error) {
+      emit({ type: "warning", about: layout.operator, reason: adviceOf(error) });
+    }
   }
 
   private onExit(daemon: Daemon, exitCode: number | null, signal: string | null): void {
@@ -539,6 +643,7 @@ export class Supervisor {
     const controller = new AbortController();
     this.upgrade = controller;
     const result = await this.performInTurn(controller.signal, target);
+    if ("kept" in result && result.kept !== null && result.outcome === "done") this.keepLines(result.kept);
     this.upgrade = undefined;
     if (result.outcome !== "done" && !result.stopped) this.endTurn();
     this.take({ type: "upgrade-ended", result });
@@ -546,8 +651,14 @@ export class Supervisor {
     if (result.outcome === "done" || result.outcome === "given-up") this.readPlan();
   }
 
+  /** Not before the old version is started: it waits for nothing. */
+  private keepLines(kept: string): void {
+    const daemon = this.started;
+    if (daemon !== undefined) this.inBackground(keepLines(kept, () => daemon.lastLines(), this.context.emit));
+  }
+
   /** Nodes that share the upgrade data are stopped one after the other: the turn ends when the daemon runs again. */
-  private async performInTurn(signal: AbortSignal, target: Target): Promise<UpgradeResult> {
+  private async performInTurn(signal: AbortSignal, target: Target): Promise<UpgradeResult | WayBackResult> {
     const { layout } = this.context;
     let attempt: ReturnType<typeof tryLock>;
     try {
@@ -567,19 +678,25 @@ export class Supervisor {
         return { outcome: "given-up", reason: adviceOf(error), stopped: false };
       }
     }
+    const stopDaemon = async (why: string) => {
+      if (this.daemon === undefined) return false;
+      await this.daemon.stop(why, this.context.configuration.daemon.shutdown_grace_period);
+      return true;
+    };
+    const releaseCopy = (copy: string) => this.archivist.release(copy);
+    const both = { ...this.context, ...this.context.services, signal, stopDaemon };
+    if (target.kind === "back") {
+      return goBack({ ...both, releaseCopy, emit: (event) => this.tellWayBack(event) }, target).finally(() =>
+        this.archivist.takeBack(),
+      );
+    }
     return perform(
       {
-        ...this.context,
-        ...this.context.services,
-        signal,
-        stopDaemon: async (why) => {
-          if (this.daemon === undefined) return false;
-          await this.daemon.stop(why, this.context.configuration.daemon.shutdown_grace_period);
-          return true;
-        },
+        ...both,
         settle: () => this.putInOrder(signal),
         lastLook: (target) => this.lastLook(target, signal),
         mapped: () => this.mapped(),
+        healthChecks: () => this.trial.checksFor(this.daemon === undefined ? undefined : this.runs, this.args, signal),
         beginCopy: (request) => {
           this.copyInUse = request.destination;
           return this.context.services.beginCopy(request);
@@ -592,7 +709,7 @@ export class Supervisor {
   }
 
   /** What may have changed while the home was copied. */
-  private async lastLook(target: Target, signal: AbortSignal): Promise<string | null> {
+  private async lastLook(target: Forth, signal: AbortSignal): Promise<string | null> {
     if (target.kind === "upgrade") {
       await this.github?.confirm(target.name, signal);
       this.readPlan(true);
@@ -645,7 +762,8 @@ export class Supervisor {
     if (this.over.signal.aborted || this.state === undefined) return;
     const { layout, emit } = this.context;
     try {
-      const { view, plan, wishes } = readPlanView(layout, this.requireRunning(), this.context.configuration.policy);
+      const { configuration, clock } = this.context;
+      const { view, plan, wishes } = readPlanView(layout, this.requireRunning(), configuration.policy, clock.wall());
       if (this.wishes !== undefined && this.wishes !== wishes) this.poller?.review();
       this.wishes = wishes;
       this.plan = plan;
@@ -653,14 +771,20 @@ export class Supervisor {
       this.planUnreadable = undefined;
       this.copiesDue = true;
       this.take({ type: "plan-read", plan: view, untouched });
+      // The node that is waited for may never tell.
+      if (view.forwardWaitsFor !== null) this.readPlanIn(WAITING_LOOK_MS);
     } catch (error) {
       const reason = adviceOf(error);
       if (reason !== this.planUnreadable) emit({ type: "plan.unreadable", path: layout.plan, reason });
       this.planUnreadable = reason;
       // What kept it from being read may go without any change of the plan that could be seen.
-      this.cancelReading();
-      this.cancelReading = this.context.clock.after(READ_AGAIN_MS, () => this.readPlan());
+      this.readPlanIn(READ_AGAIN_MS);
     }
+  }
+
+  private readPlanIn(milliseconds: number): void {
+    this.cancelReading();
+    this.cancelReading = this.context.clock.after(milliseconds, () => this.readPlan());
   }
 }
 
@@ -669,7 +793,8 @@ export class Supervisor {
  * have moved it and not made that durable; what it leads to must not run on the home before.
  */
 function isMoveDurable(layout: Layout): boolean {
-  if (!disk.existsSync(layout.journal)) return true;
+  // Where a way back is decided, that says what is started.
+  if (!disk.existsSync(layout.journal) || decidedWayBack(layout) !== undefined) return true;
   try {
     syncFolder(layout.upgradeData);
     return true;

@@ -23,6 +23,8 @@ const orderSchema = z.object({
   from: z.string().nullable(),
   /** When the home was stopped. */
   at: instantSchema,
+  /** Its archive is whole: the copy is kept for a way back only. */
+  archived: z.boolean().default(false),
 });
 
 type Order = z.infer<typeof orderSchema>;
@@ -30,8 +32,15 @@ type Order = z.infer<typeof orderSchema>;
 const orderPath = (copy: string) => join(copy, "archive.json");
 
 /** Durable when it returns. */
-export function noteArchiveOrder(copy: string, order: Order): void {
-  writeDocument(orderSchema, orderPath(copy), order, { mode: 0o600 });
+export function noteArchiveOrder(copy: string, order: Omit<Order, "archived">): void {
+  writeDocument(orderSchema, orderPath(copy), { ...order, archived: false }, { mode: 0o600 });
+}
+
+/** The archive of a copy is whole and durable. Durable when it returns. */
+export function noteArchived(copy: string): void {
+  const found = readDocument(orderSchema, orderPath(copy));
+  if (found.state === "found")
+    writeDocument(orderSchema, orderPath(copy), { ...found.value, archived: true }, { mode: 0o600 });
 }
 
 /** The copy is no backup of anything: its upgrade never came to the switch. Durable when it returns. */
@@ -43,19 +52,31 @@ export interface PendingArchive {
   copy: string;
   name: string;
   order: Omit<ArchiveOrder, "parent">;
+  /** Its archive is whole. */
+  archived: boolean;
 }
 
 /** The copies that wait for their archives, the oldest first. */
 export function pendingArchives(layout: Layout): PendingArchive[] {
+  return upgradeCopies(layout).filter(({ archived }) => !archived);
+}
+
+/** All complete copies that upgrades have made, archived or not, the oldest first. */
+export function upgradeCopies(layout: Layout): PendingArchive[] {
   return copyFolders(layout)
     .flatMap((copy): PendingArchive[] => {
       const found = readDocument(orderSchema, orderPath(copy));
       if (found.state !== "found" || readFinishedCopy(copy) === undefined) return [];
       const { daemon, home, backups } = layout;
-      const { name, from, at } = found.value;
+      const { name, from, at, archived } = found.value;
       const head = manifestHead({ daemon, upgrade: name, from, taken: "stopped", note: "" }, home, at);
       return [
-        { copy, name, order: { source: { copy }, head, backups, folder: name, kind: "preupgrade", at, exclude: [] } },
+        {
+          copy,
+          name,
+          archived,
+          order: { source: { copy }, head, backups, folder: name, kind: "preupgrade", at, exclude: [] },
+        },
       ];
     })
     .toSorted((a, b) => (a.order.at < b.order.at ? -1 : 1));
@@ -65,16 +86,17 @@ export function pendingArchives(layout: Layout): PendingArchive[] {
 const MANUAL_LIMIT: Duration = 86_400_000_000_000n;
 
 /**
- * Copies that nobody will finish, and that are no backup of anything.
- * @param inUse the copy of the upgrade that is under way, if there is one.
+ * Copies that nobody will finish, that are no backup of anything, or that have their archive.
+ * @param needed what an upgrade or a way back is at work on, or would need.
  */
-export function leftCopies(layout: Layout, inUse: string | null, now: Instant): string[] {
+export function leftCopies(layout: Layout, needed: readonly (string | null)[], now: Instant): string[] {
   return copyFolders(layout).filter((copy) => {
-    if (copy === inUse) return false;
+    if (needed.includes(copy)) return false;
     if (basename(copy).startsWith("manual-")) {
       return now - disk.statSync(copy, { bigint: true }).mtimeNs > MANUAL_LIMIT;
     }
     const order = readDocument(orderSchema, orderPath(copy));
+    if (order.state === "found" && order.value.archived) return true;
     return order.state === "missing" || readFinishedCopy(copy) === undefined;
   });
 }

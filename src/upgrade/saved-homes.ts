@@ -8,7 +8,7 @@ import { buildsAt, type Past } from "../policy/home-timeline.ts";
 import { disk } from "../system/disk.ts";
 import { findBackups } from "./backups/find-backups.ts";
 import { readFinishedCopy } from "./copy/finished-copy.ts";
-import { pendingArchives } from "./pending-archives.ts";
+import { upgradeCopies } from "./pending-archives.ts";
 import { findRolledBack } from "./rolled-back.ts";
 import { readHistory, readUpgradeInfo } from "./shared-documents.ts";
 
@@ -68,7 +68,7 @@ function keptHomes(layout: Layout): SavedHome[] {
 }
 
 function copies(layout: Layout, past: Past, versions: ReadonlyMap<string, string>): SavedHome[] {
-  return pendingArchives(layout).flatMap(({ copy, name, order }): SavedHome[] => {
+  return upgradeCopies(layout).flatMap(({ copy, name, order }): SavedHome[] => {
     const { at, head } = order;
     const build = buildOf({ path: copy, at, upgrade: name, version: head.from }, past, versions);
     const bytes = readFinishedCopy(copy)?.bytes ?? null;

@@ -31,7 +31,9 @@ import { sweepUnfinishedBackups } from "./backup.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal } from "./journal.ts";
 import { readLastGood } from "./last-good.ts";
+import { changeOutcome } from "./outcomes.ts";
 import { disownCopy } from "./pending-archives.ts";
+import { readProbation, removeProbation } from "./probation-note.ts";
 import {
   appendHistory,
   inOrder,
@@ -46,6 +48,7 @@ import {
 } from "./shared-documents.ts";
 import { sourceRecords, writeSourceRecords } from "./source-records.ts";
 import { record } from "./transaction.ts";
+import { decidedWayBack, recordWayBack } from "./way-back/settle-way-back.ts";
 
 /** What a start of `run` needs to look at and put in order. */
 export interface StockContext {
@@ -63,6 +66,7 @@ export interface StockContext {
 export function takeStock(context: StockContext): void {
   sweep(context);
   adoptVersionRecord(context);
+  settleWayBack(context);
   const current = settleCurrent(context);
   settleCopied(context, context.layout.history, historySchema);
   settleCopied(context, context.layout.operator, operatorSchema);
@@ -70,6 +74,30 @@ export function takeStock(context: StockContext): void {
   settleCopied(context, context.layout.outcomes, outcomesSchema);
   settleJournal(context, current);
   settlePlan(context, current);
+  settleProbation(context);
+}
+
+/** What follows from a home that was put back. Before `current` is looked at, which may have to go back too. */
+function settleWayBack(context: StockContext): void {
+  const journal = decidedWayBack(context.layout);
+  if (journal === undefined) return;
+  recordWayBack(context, journal);
+  context.emit({ type: "way-back.recovered", name: journal.from.name, outcome: "finished" });
+}
+
+/** A home that is on another build by now than the one that was on probation: a person has moved it. */
+function settleProbation({ layout, clock }: StockContext): void {
+  const found = readProbation(layout);
+  if (found.state === "missing") return;
+  const record = readVersionRecord(layout);
+  if (found.state === "found" && (record.state !== "found" || record.value.name === found.value.name)) return;
+  if (found.state === "found") {
+    const { performedAt } = found.value;
+    const change = { state: "left", decidedAt: clock.wall() } as const;
+    changeOutcome(layout, { home: layout.home, performedAt }, change);
+  }
+  // What cannot be read is no loss either: the version that runs has run before.
+  removeProbation(layout);
 }
 
 function sweep({ layout, emit }: StockContext): void {
@@ -382,8 +410,16 @@ export interface HomeState {
   record: VersionRecord | undefined;
 }
 
-/** Compares what the binary says of itself with the documents. The build information was asked for before. */
-export function compareSides({ layout, clock, emit }: StockContext, name: string, buildInfo: BuildInfo): HomeState {
+/**
+ * Compares what the binary says of itself with the documents. The build information was asked for before.
+ * @param decided what the record of this home is about to say.
+ */
+export function compareSides(
+  { layout, clock, emit }: StockContext,
+  name: string,
+  buildInfo: BuildInfo,
+  decided?: VersionRecord,
+): HomeState {
   const current = buildLayout(layout, name);
   const found = readUpgradeInfo(current);
   let info: UpgradeInfo;
@@ -399,7 +435,7 @@ export function compareSides({ layout, clock, emit }: StockContext, name: string
   const history = readHistory(layout);
   const journal = readJournal(layout);
   const journaled = journal.state === "found" ? journaledRecord(layout, journal.value, name) : undefined;
-  const recorded = journaled ?? (record.state === "found" ? record.value : undefined);
+  const recorded = decided ?? journaled ?? (record.state === "found" ? record.value : undefined);
   const agreement = judgeAgreement({
     current: { name, info, build: buildInfo },
     record: recorded,

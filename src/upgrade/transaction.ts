@@ -4,14 +4,14 @@ import type { UpgradeInfo } from "../model/documents.ts";
 import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import type { HealthCheck } from "../model/health.ts";
-import { formatInstant, formatStamp, type Instant } from "../model/instant.ts";
+import { formatStamp, type Instant } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
-import { outcomeSchema } from "../model/outcomes.ts";
+import { UNDECIDED } from "../model/outcomes.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
+import { flavourOf } from "../policy/flavour.ts";
 import { fingerprintOf, sameAnnouncement } from "../policy/incoming.ts";
 import { NO_PROGRESS } from "../policy/probation.ts";
-import { rebuildableOf } from "../policy/rebuildable.ts";
 import { isDecided } from "../policy/recovery.ts";
 import type { Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
@@ -248,7 +248,8 @@ async function startSavingHome(context: TransactionContext, name: string): Promi
   const record = readVersionRecord(layout);
   const from = record.state === "found" ? record.value : undefined;
   const { exclude } = configuration.backup;
-  return startSaving({ ...context, exclude, rebuildable: rebuildableOf(layout.daemon) }, { name, from });
+  const { rebuildable } = flavourOf(layout.daemon);
+  return startSaving({ ...context, exclude, rebuildable }, { name, from });
 }
 
 /** Undefined where nobody knows what the home was on: there is nothing to go back to. */
@@ -386,10 +387,7 @@ function beginTrial(layout: Layout, { to, build, kind, backup }: Journal, trial:
   const { sha256, from, fromVersion } = trial;
   writeProbation(layout, { ...trial, kind, name, version, build, saved: backup, performedAt, progress: NO_PROGRESS });
   const tried = { performedAt, kind, name, version, sha256, home: layout.home, from, fromVersion };
-  noteOutcome(
-    layout,
-    outcomeSchema.parse({ ...tried, performedAt: formatInstant(performedAt), state: "on-probation", backup }),
-  );
+  noteOutcome(layout, { ...UNDECIDED, ...tried, state: "on-probation", backup });
 }
 
 /** Decides how an attempt that did not come to its end has ended: by where `current` points, as after a crash. */

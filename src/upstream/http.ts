@@ -43,6 +43,8 @@ export interface RequestOptions {
   /** The address that named this one, if a server and not a person did: it is judged as a redirect from there. */
   namedBy?: string;
   limits?: Partial<Limits>;
+  /** Default: {@link MOST_REDIRECTS}; 0: a redirect is no answer. */
+  mostRedirects?: number;
   /** The authorities to trust in place of the runtime's own, in PEM. */
   certificateAuthority?: string;
 }
@@ -71,6 +73,7 @@ export async function request(url: string, options: RequestOptions): Promise<Ans
   let from = options.namedBy === undefined ? null : URL.parse(options.namedBy);
   let { headers = {} } = options;
   const limits = { ...LIMITS, ...options.limits };
+  const { mostRedirects = MOST_REDIRECTS } = options;
   for (let redirects = 0; ; redirects += 1) {
     const proxy = proxyFor(target, options.environment);
     const way = {
@@ -84,8 +87,11 @@ export async function request(url: string, options: RequestOptions): Promise<Ans
     if (!REDIRECTS.has(response.status)) return answer(exchange, response);
     exchange.giveUp.now(new Error("redirected"));
     const failure: Omit<HttpFailure, "detail"> = { ...way, phase: "redirect", status: response.status };
-    if (redirects === MOST_REDIRECTS) {
-      throw new HttpError({ ...failure, detail: `it was redirected more than ${MOST_REDIRECTS} times` });
+    if (mostRedirects === 0) {
+      throw new HttpError({ ...failure, detail: `it is a redirect (${response.status}), which is not followed` });
+    }
+    if (redirects === mostRedirects) {
+      throw new HttpError({ ...failure, detail: `it was redirected more than ${mostRedirects} times` });
     }
     const location = response.headers.get("location");
     if (location === null) {

@@ -23,6 +23,8 @@ const SETTINGS: RunSettings = {
   maxStartupFailures: 3,
   startupPeriod: 120n * SECOND,
   windows: [],
+  probation: { limit: 120n * SECOND, grace: 0n, interval: 5n * SECOND },
+  goBackByItself: true,
 };
 
 /** An entry of the plan, due in so long. */
@@ -50,12 +52,17 @@ export function plan(...queue: QueuedUpgrade[]): PlanView {
     behind: false,
     currentOrdered: false,
     holds: [],
+    forwardObjection: null,
+    forwardWaitsFor: null,
+    goBack: null,
     queue: queue.toSorted((a, b) => Number(a.due - b.due)),
   };
 }
 
 export const DONE: Extract<UpgradeResult, { outcome: "done" }> = {
   outcome: "done",
+  name: "1.1.0",
+  noWayBack: null,
   version: "1.1.0",
   stoppedAt: 0n,
   manual: null,

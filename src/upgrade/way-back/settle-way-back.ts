@@ -1,8 +1,9 @@
 import { basename, join } from "node:path";
+import type { VersionRecord } from "../../model/documents.ts";
 import { NymvisorError } from "../../model/errors.ts";
 import type { Emit } from "../../model/events.ts";
 import type { Operator } from "../../model/operator.ts";
-import type { Outcome, Outcomes } from "../../model/outcomes.ts";
+import { type Outcome, type Outcomes, UNDECIDED } from "../../model/outcomes.ts";
 import { buildLayout, type Layout } from "../../model/paths.ts";
 import { rolledBackInARow } from "../../policy/bad-releases.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
@@ -25,7 +26,10 @@ import { readWayBackJournal, removeWayBackJournal, type WayBackJournal } from ".
  */
 export async function settleWayBackHome(layout: Layout): Promise<"none" | "undone" | "exchanged"> {
   const found = readWayBackJournal(layout);
-  if (found.state === "missing") return "none";
+  if (found.state === "missing") {
+    await sweepUnpacked(layout);
+    return "none";
+  }
   if (found.state === "unusable") {
     throw new NymvisorError({
       what: `${layout.wayBack} is not what nymvisor wrote there`,
@@ -39,6 +43,12 @@ export async function settleWayBackHome(layout: Layout): Promise<"none" | "undon
   }
   if (found.value.exchange !== null) await exchange(found.value.exchange);
   return "exchanged";
+}
+
+/** What an archive was unpacked to for a way back that is over. */
+async function sweepUnpacked({ restoring, restoreJournal }: Layout): Promise<void> {
+  if (!disk.existsSync(restoring) || disk.existsSync(restoreJournal)) return;
+  await bulkDisk.rm(restoring, { force: true, recursive: true });
 }
 
 /** A way back that was not decided leaves nothing. */
@@ -74,10 +84,9 @@ export function decidedWayBack(layout: Layout): WayBackJournal | undefined {
  * number of times; the caller holds `upgrade.lock`. All of it is durable when it returns.
  */
 export function recordWayBack({ layout, clock, emit }: RecordContext, journal: WayBackJournal): void {
-  const { from, to, build, movesCurrent, startedAt, saved } = journal;
+  const { from, to, movesCurrent, saved } = journal;
   if (movesCurrent && readCurrent(layout) === from.name) switchCurrent(layout, buildLayout(layout, to.name));
-  const record = { name: to.name, version: build.build_version, upgradeTime: startedAt, binaryDetails: build };
-  writeVersionRecord(layout, record);
+  writeVersionRecord(layout, recordOf(journal));
   if (movesCurrent) {
     const plan = requirePlan(layout);
     writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
@@ -93,6 +102,11 @@ export function recordWayBack({ layout, clock, emit }: RecordContext, journal: W
   if (saved?.kind === "kept") removeFileDurably(rolledBackPaths(saved.path).note);
   removeWayBackJournal(layout);
   emit({ type: "node.put-back", from: from.name, to: to.name, why: journal.why, kept: journal.kept });
+}
+
+/** What the record of the home says after it. */
+export function recordOf({ to, build, startedAt }: WayBackJournal): VersionRecord {
+  return { name: to.name, version: build.build_version, upgradeTime: startedAt, binaryDetails: build };
 }
 
 /** A folder that nobody has put anything into is not kept. */
@@ -119,6 +133,7 @@ function withWayBack(known: Outcomes, layout: Layout, journal: WayBackJournal, n
   });
   if (!byHand || isNoted) return { ...known, outcomes };
   const back: Outcome = {
+    ...UNDECIDED,
     performedAt: startedAt,
     kind: "rollback",
     name: to.name,
@@ -130,12 +145,9 @@ function withWayBack(known: Outcomes, layout: Layout, journal: WayBackJournal, n
     state: "passed",
     why,
     decidedAt: now,
-    downtime: null,
-    backup: null,
     wentBack: saved === null ? "without-data" : "with-data",
     kept,
     byHand,
-    forgiven: false,
   };
   return { ...known, outcomes: [...outcomes, back] };
 }

@@ -111,7 +111,7 @@ async function prepare(context: WayBackContext, request: WayBackRequest): Promis
   const home = realpathSync(layout.home);
   const journal: WayBackJournal = {
     state: "preparing",
-    from: request.from,
+    from: { name: request.from.name, version: request.from.version },
     to: info,
     build: buildInfo,
     movesCurrent: othersAllow(layout, request),

@@ -1,0 +1,147 @@
+import type { ChildEnvironment } from "../daemon/spawn.ts";
+import type { BuildInfo } from "../model/build-info.ts";
+import { toMilliseconds } from "../model/duration.ts";
+import { reasonOf } from "../model/errors.ts";
+import type { Emit } from "../model/events.ts";
+import type { HealthCheck } from "../model/health.ts";
+import type { Layout } from "../model/paths.ts";
+import type { Configuration } from "../model/settings.ts";
+import { LOCAL_BACKOFF } from "../policy/backoff.ts";
+import type { Look, ProbationProgress } from "../policy/probation.ts";
+import type { Clock } from "../system/clock.ts";
+import { withLock } from "../system/lock.ts";
+import { changeOutcome } from "../upgrade/outcomes.ts";
+import { type ProbationNote, readProbation, removeProbation, writeProbation } from "../upgrade/probation-note.ts";
+import { answeredChecks } from "./health/answered.ts";
+import { findChecks } from "./health/find-checks.ts";
+import { HealthProbe } from "./health/probe.ts";
+
+export interface TrialContext {
+  layout: Layout;
+  configuration: Configuration;
+  clock: Clock;
+  emit: Emit;
+  environment: ChildEnvironment;
+  /** Of the run: what goes on gives up at its end. */
+  signal: AbortSignal;
+}
+
+/** Progress is noted no more often, in milliseconds, unless something has happened. */
+const NOTE_EVERY_MS = 1_000;
+
+/** Carries out what a run decides about a version on probation: looks at its health, and keeps the documents. */
+export class Trial {
+  private probe: HealthProbe | undefined;
+  private noted: { progress: ProbationProgress; at: bigint } | undefined;
+  private complained = false;
+
+  constructor(private readonly context: TrialContext) {}
+
+  /** The version on probation; undefined: none is. */
+  note(): ProbationNote | undefined {
+    const found = readProbation(this.context.layout);
+    return found.state === "found" ? found.value : undefined;
+  }
+
+  /** How a next version is to be judged: what a person has set, and what the one that runs answers now. */
+  async checksFor(
+    running: BuildInfo | undefined,
+    args: readonly string[],
+    signal: AbortSignal,
+  ): Promise<HealthCheck[]> {
+    const { layout, configuration, environment, emit } = this.context;
+    const { set, found, trouble } = findChecks(layout, configuration, { args, variables: environment });
+    if (trouble !== null) emit({ type: "warning", about: "the health of the node", reason: trouble });
+    return running === undefined ? set : [...set, ...(await answeredChecks(found, running, signal))];
+  }
+
+  /** A process has started: what an earlier one has answered is no measure for it. */
+  started(): void {
+    this.probe = undefined;
+  }
+
+  /** @throws the signal's reason. */
+  async look(): Promise<Look> {
+    const { configuration, environment, signal } = this.context;
+    if (this.probe === undefined) {
+      const note = this.note();
+      if (note === undefined) return { well: true, reasons: [] };
+      const commandLimit = configuration.health.command_timeout;
+      this.probe = new HealthProbe(note.checks, note.build, { commandLimit, environment });
+    }
+    return this.probe.look(signal);
+  }
+
+  /** What cannot be noted is noted next time: a run that goes on from less proves more. */
+  noteProgress(progress: ProbationProgress): void {
+    const { clock, emit, layout } = this.context;
+    const now = clock.monotonic();
+    const before = this.noted;
+    const happened =
+      before === undefined ||
+      before.progress.failed !== progress.failed ||
+      before.progress.deaths !== progress.deaths ||
+      before.progress.quits !== progress.quits;
+    if (!happened && toMilliseconds(now - before.at) < NOTE_EVERY_MS) return;
+    try {
+      const note = this.note();
+      if (note === undefined) return;
+      writeProbation(layout, { ...note, progress });
+      this.noted = { progress, at: now };
+      this.complained = false;
+    } catch (error) {
+      if (!this.complained) emit({ type: "warning", about: layout.probation, reason: reasonOf(error) });
+      this.complained = true;
+    }
+  }
+
+  /** The node did not answer for so long at the switch: for the history. Never throws. */
+  async noteDowntime(downtime: bigint): Promise<void> {
+    const note = this.note();
+    if (note === undefined) return;
+    await this.change("the outcome of the upgrade", () => {
+      changeOutcome(
+        this.context.layout,
+        { home: this.context.layout.home, performedAt: note.performedAt },
+        { downtime },
+      );
+    });
+  }
+
+  /** The version has passed, or stays although it has failed. Tries until it is written, or the run ends. */
+  async end(failed: string | null): Promise<void> {
+    const { layout, clock, signal } = this.context;
+    const write = () => {
+      const note = this.note();
+      if (note === undefined) return;
+      const key = { home: layout.home, performedAt: note.performedAt };
+      const decidedAt = clock.wall();
+      changeOutcome(layout, key, { state: failed === null ? "passed" : "failed", why: failed, decidedAt });
+      removeProbation(layout);
+    };
+    while (!(await this.change("the verdict on the new version", write))) {
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(toMilliseconds(LOCAL_BACKOFF.longest), resolve);
+        const ended = () => {
+          cancel();
+          resolve();
+        };
+        signal.addEventListener("abort", ended, { once: true });
+      });
+      if (signal.aborted) return;
+    }
+    this.probe = undefined;
+    this.noted = undefined;
+  }
+
+  private async change(what: string, write: () => void): Promise<boolean> {
+    const { layout, emit, signal } = this.context;
+    try {
+      await withLock(layout.upgradeLock, what, write, { signal });
+      return true;
+    } catch (error) {
+      if (!signal.aborted) emit({ type: "warning", about: what, reason: reasonOf(error) });
+      return false;
+    }
+  }
+}
