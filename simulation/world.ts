@@ -109,6 +109,8 @@ export class World {
       beginCopy: notThere,
       archiveInBackground: notThere,
       discardCopy: notThere,
+      settleCopy: notThere,
+      extractArchive: notThere,
       watchPlan: (_, changed) => this.#watch(changed),
       releaseMemory: () => {},
     };

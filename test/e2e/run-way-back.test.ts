@@ -18,7 +18,12 @@ describe("a version that does not prove itself", () => {
     expect(node.record()).toMatchObject({ name: "genesis", version: "1.0.0" });
     expect(readFileSync(join(node.daemonHome, "keys.pem"), "utf8")).toBe("the keys");
     const kept = join(node.daemonHome, "nymvisor", "rolled-back");
-    console.log(readdirSync(kept), readFileSync(join(node.planPath, "..", "upgrade-outcomes.json"), "utf8"), existsSync(join(kept, readdirSync(kept)[0] ?? "", "output.log")) && readFileSync(join(kept, readdirSync(kept)[0] ?? "", "output.log"), "utf8"));
+    console.log(
+      readdirSync(kept),
+      readFileSync(join(node.planPath, "..", "upgrade-outcomes.json"), "utf8"),
+      existsSync(join(kept, readdirSync(kept)[0] ?? "", "output.log")) &&
+        readFileSync(join(kept, readdirSync(kept)[0] ?? "", "output.log"), "utf8"),
+    );
     expect(existsSync(kept)).toBe(true);
     expect((await run.stop()).status).toBe(0);
   });

@@ -19,6 +19,9 @@ import { DONE, HOUR, MINUTE, SECOND } from "./run-machine.ts";
  * in the state that it is in.
  */
 
+/** Nothing keeps this home from following the others, or wants it back. */
+const NOBODY = { forwardObjection: null, forwardWaitsFor: null, goBack: null };
+
 const NAMES = ["1.1.0", "1.2.0", "constructor", "__proto__"];
 
 /** One number picks what happens, the other how. */
@@ -36,7 +39,7 @@ class SimulatedMachine {
   readonly staged = new Set<string>();
   upgrade: { target: Target; stoppedDaemon: boolean; givenUp: boolean } | undefined;
   recording = false;
-  plan: PlanView = { current: "genesis", behind: false, currentOrdered: false, queue: [], holds: [] };
+  plan: PlanView = { current: "genesis", behind: false, currentOrdered: false, queue: [], holds: [], ...NOBODY };
   readonly performed: string[] = [];
 
   constructor(settings: RunSettings, behind: boolean) {
@@ -101,6 +104,10 @@ class SimulatedMachine {
   private checkTarget(target: Target): void {
     if (target.kind === "forward") {
       expect(this.plan.behind).toBe(true);
+      return;
+    }
+    if (target.kind === "back") {
+      expect(this.state.probation?.failed).toBeString();
       return;
     }
     const wanted = this.plan.queue.find((entry) => entry.name === target.name && entry.objection === null);
@@ -302,11 +309,13 @@ function randomPlan(how: number): PlanView {
     return digit === 5 ? [entry, { ...entry, fingerprint: "twin", objection: "another entry of that name" }] : [entry];
   });
   const inOrder = queue.toSorted((a, b) => Number(a.due - b.due));
-  return { current: "genesis", behind: how % 13 === 0, currentOrdered: false, queue: inOrder, holds: [] };
+  return { current: "genesis", behind: how % 13 === 0, currentOrdered: false, queue: inOrder, holds: [], ...NOBODY };
 }
 
 const settings: fc.Arbitrary<RunSettings> = fc.record({
   windows: fc.constant([]),
+  probation: fc.constantFrom(0n, 90n * SECOND).map((limit) => ({ limit, grace: 0n, interval: 5n * SECOND })),
+  goBackByItself: fc.boolean(),
   restartAfterUpgrade: fc.boolean(),
   restartOnFailure: fc.boolean(),
   failureRestartDelay: fc.constantFrom(0n, 10n * SECOND),

@@ -39,6 +39,9 @@ describe("the plan as it is read", () => {
       behind: false,
       currentOrdered: false,
       holds: [],
+      forwardObjection: null,
+      forwardWaitsFor: null,
+      goBack: null,
       queue: [
         { name: "1.2.0", version: "1.2.0", due: NOON, fingerprint: fingerprintOf(early), objection: null, ...USUAL },
         {

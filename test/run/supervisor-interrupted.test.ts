@@ -45,6 +45,7 @@ function interrupt(layout: Layout, to: UpgradeInfo): void {
     to,
     build: sampleBuildInfo({ version: to.version }),
     copy: null,
+    trial: null,
     backup: null,
     startedAt: NOON,
     performedAt: NOON,

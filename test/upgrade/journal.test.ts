@@ -23,6 +23,7 @@ const journal: Journal = {
   to: upgradeInfo({ severity: "high" }),
   build: sampleBuildInfo({ version: "1.1.0" }),
   copy: null,
+  trial: null,
   backup: null,
   startedAt: NOON + 123_456_789n,
   performedAt: null,

@@ -42,7 +42,16 @@ describeGolden("an instance that the Rust program left", () => {
     expect(JSON.parse(readFileSync(layout.rustVersionRecord, "utf8"))).toEqual(record);
     expect(readHistory(layout).state).toBe(tree === "after-upgrade" ? "found" : "missing");
     const { view } = readPlanView(layout, buildInfo, { hold: { held: false } });
-    expect(view).toEqual({ current, behind: false, currentOrdered: false, queue: [], holds: [] });
+    expect(view).toEqual({
+      current,
+      behind: false,
+      currentOrdered: false,
+      queue: [],
+      holds: [],
+      forwardObjection: null,
+      forwardWaitsFor: null,
+      goBack: null,
+    });
 
     await noteBuild(build, requirePlan(layout).current, buildInfo, "linux-x86_64");
     expect(readStaged(build)).toMatchObject({ origin: "local", buildInfo });

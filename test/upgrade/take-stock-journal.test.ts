@@ -44,6 +44,7 @@ function leave(state: Journal["state"], kind: Journal["kind"] = "upgrade"): void
     to: info,
     build,
     copy: null,
+    trial: null,
     backup: null,
     startedAt: NOON,
     performedAt,

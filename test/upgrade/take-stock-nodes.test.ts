@@ -41,6 +41,7 @@ function leave(state: Journal["state"], from: string, to: UpgradeInfo): void {
     to,
     build,
     copy: null,
+    trial: null,
     backup: null,
     startedAt: OURS,
     performedAt: OURS,

@@ -104,7 +104,17 @@ describe("what is left of an upgrade that was interrupted with its copy complete
     const build = sampleBuildInfo({ version: info.version });
     const moments = { startedAt: NOON, performedAt: NOON };
     const copy = pending.copy;
-    writeJournal(layout, { state, kind: "upgrade", from: "genesis", to: info, build, copy, backup: copy, ...moments });
+    writeJournal(layout, {
+      state,
+      kind: "upgrade",
+      from: "genesis",
+      to: info,
+      build,
+      copy,
+      trial: null,
+      backup: copy,
+      ...moments,
+    });
     return copy;
   }
 
@@ -113,7 +123,7 @@ describe("what is left of an upgrade that was interrupted with its copy complete
     switchCurrent(layout, buildLayout(layout, "genesis"));
     stock();
     expect(pendingArchives(layout)).toEqual([]);
-    expect(leftCopies(layout, null, NOON)).toEqual([copy]);
+    expect(leftCopies(layout, [], NOON)).toEqual([copy]);
     await discardCopy(copy);
     expect(copies()).toEqual([]);
   });
@@ -122,7 +132,7 @@ describe("what is left of an upgrade that was interrupted with its copy complete
     const copy = await leave("switching");
     stock();
     expect(pendingArchives(layout)).toMatchObject([{ copy }]);
-    expect(leftCopies(layout, null, NOON)).toEqual([]);
+    expect(leftCopies(layout, [], NOON)).toEqual([]);
   });
 
   test("after another node has written that down and moved on is a backup: the build may have run on this home", async () => {
@@ -151,7 +161,7 @@ describe("what is left of an upgrade that was interrupted with its copy complete
   test("is disowned where it lies now, if its home was moved before it was undone", async () => {
     const copy = await leave("switching");
     switchCurrent(layout, buildLayout(layout, "genesis"));
-    const journal = { copy: join("/elsewhere/nymvisor/copies", copies()[0] ?? ""), backup: null };
+    const journal = { copy: join("/elsewhere/nymvisor/copies", copies()[0] ?? ""), trial: null, backup: null };
     const build = sampleBuildInfo({ version: info.version });
     const moments = { startedAt: NOON, performedAt: NOON };
     writeJournal(layout, {
@@ -164,6 +174,6 @@ describe("what is left of an upgrade that was interrupted with its copy complete
       ...moments,
     });
     stock();
-    expect(leftCopies(layout, null, NOON)).toEqual([copy]);
+    expect(leftCopies(layout, [], NOON)).toEqual([copy]);
   });
 });

@@ -3,12 +3,11 @@ import { existsSync, mkdirSync, readlinkSync, writeFileSync } from "node:fs";
 import type { History, UpgradeInfo } from "../../src/model/documents.ts";
 import type { Layout } from "../../src/model/paths.ts";
 import { fingerprintOf } from "../../src/policy/incoming.ts";
-import type { Target } from "../../src/policy/run-state.ts";
 import { backUp, checkBackupRoom } from "../../src/upgrade/backup.ts";
 import { HomeCopy } from "../../src/upgrade/copy/home-copy.ts";
 import { readJournal } from "../../src/upgrade/journal.ts";
 import { readHistory, readVersionRecord, requirePlan } from "../../src/upgrade/shared-documents.ts";
-import type { TransactionContext } from "../../src/upgrade/transaction.ts";
+import type { Forth, TransactionContext } from "../../src/upgrade/transaction.ts";
 import { STANDING_CLOCK } from "../support/builds.ts";
 import { type EmptyInstance, emptyInstance } from "../support/instance.ts";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
@@ -52,6 +51,7 @@ export class TransactionFixture implements Disposable {
       settle: async () => {},
       lastLook: async () => null,
       mapped: () => new Set(),
+      healthChecks: async () => [],
       // Homes are archived here; what copies do to an upgrade has tests of its own.
       beginCopy: HomeCopy.begin,
       ...others,
@@ -84,6 +84,6 @@ export class TransactionFixture implements Disposable {
   }
 }
 
-export function targetOf(info: UpgradeInfo, from = "genesis"): Target {
+export function targetOf(info: UpgradeInfo, from = "genesis"): Forth {
   return { kind: "upgrade", name: info.name, fingerprint: fingerprintOf(info), from };
 }

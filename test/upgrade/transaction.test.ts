@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import type { UpgradeInfo } from "../../src/model/documents.ts";
 import { NymvisorError } from "../../src/model/errors.ts";
 import { buildLayout } from "../../src/model/paths.ts";
-import type { Target } from "../../src/policy/run-state.ts";
 import { checkBackupRoom } from "../../src/upgrade/backup.ts";
 import {
   readUpgradeInfo,
@@ -12,7 +11,7 @@ import {
   writePlan,
   writeUpgradeInfo,
 } from "../../src/upgrade/shared-documents.ts";
-import { perform, type TransactionContext } from "../../src/upgrade/transaction.ts";
+import { type Forth, perform, type TransactionContext } from "../../src/upgrade/transaction.ts";
 import { STANDING_CLOCK, setUpStaged } from "../support/builds.ts";
 import { sampleBuildInfo } from "../support/sample-daemon.ts";
 import { NOON, upgradeInfo } from "../support/upgrades.ts";
@@ -32,7 +31,7 @@ describe("an upgrade", () => {
     const later = upgradeInfo({ version: "1.2.0", upgradeTime: NOON + 1n });
     writePlan(layout, { ...requirePlan(layout), queuedUp: [info, later], schema: 7 });
     const result = await perform(at.context({ clock: { ...STANDING_CLOCK, monotonic: () => 42n } }), targetOf(info));
-    expect(result).toEqual({ outcome: "done", version: "1.1.0", stoppedAt: 42n, manual: null, unrecorded: null });
+    expect(result).toMatchObject({ outcome: "done", name: "1.1.0", stoppedAt: 42n, manual: null, unrecorded: null });
     expect(at.steps).toEqual([
       "stop for upgrade to 1.1.0, journal stopping, current genesis",
       "back up, journal backing-up, current genesis",
@@ -127,7 +126,7 @@ describe("an upgrade", () => {
 describe("an upgrade that cannot be performed never stops the node", () => {
   async function expectNotBegun(
     info: UpgradeInfo,
-    given: Target = targetOf(info),
+    given: Forth = targetOf(info),
     others: Partial<TransactionContext> = {},
   ) {
     const result = await perform(at.context(others), given);
