@@ -79,6 +79,7 @@ export const addUpgrade = declareCommand({
       "Queues an upgrade to a binary that you built or downloaded yourself. The binary must be of the same daemon. A nymvisor that runs notices by itself; it is not restarted.",
     notes: [
       "At most one of --now, --upgrade-time and --upgrade-delay, and none of them with --add-binary. Datetimes are RFC 3339, such as 2026-11-21T09:00:00Z; durations are written as 90s, 1h or 1h 30m.",
+      "A binary that failed here before is refused, also with --force: nymvisor upgrade NAME --retry tries it again.",
     ],
     examples: [
       {

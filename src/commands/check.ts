@@ -25,7 +25,7 @@ export const check = declareCommand({
       "Asks the sources of releases, and says of each release whether it will be performed, when, or why not. Nothing is changed: no plan, no download. It works whether or not nymvisor runs the node.",
     notes: [
       "GitHub is asked at most once a minute; else the answer before is shown, with its age. Exit status: 0, or 1 when no source answers. A hold without an end counts as no named time for --exit-code.",
-      `In JSON: {source, asOf, stale, running: {name, version, release, by, why}, holds: [{by, until}], candidates: [{name, version, publishedAt, state, why, at}]}, the newest candidate first; state is one of ${RELEASE_STATES.join(", ")}.`,
+      `In JSON: {source, asOf, stale, running: {name, version, release, by, why}, holds: [{by, until, why}], candidates: [{name, version, publishedAt, state, why, at}]}, the newest candidate first; state is one of ${RELEASE_STATES.join(", ")}.`,
     ],
     examples: [
       { line: "nymvisor check", does: "For people: what is newer than what runs" },

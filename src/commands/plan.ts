@@ -11,7 +11,7 @@ export const plan = declareCommand({
     about:
       "Shows the upgrades that are queued: how far each is made ready, when it is due, and what keeps it from being performed. Only files are read: nobody is asked, nothing is locked or changed.",
     notes: [
-      "In JSON: {running: {name, version}, run, asOf, stale, holds: [{by, until}], pin, skipped, queued: [{name, version, source, due, at, staging, held, ordered, why}]}. run is the pid of the nymvisor that runs this instance, asOf when a source last answered; staging is one of waiting, staging, fetched, staged, failed, refused; at is when it is performed at the earliest. What does not apply is null.",
+      "In JSON: {running: {name, version}, run, asOf, stale, holds: [{by, until, why}], pin, skipped, queued: [{name, version, source, due, at, staging, held, ordered, why}]}. run is the pid of the nymvisor that runs this instance, asOf when a source last answered; staging is one of waiting, staging, fetched, staged, failed, refused; at is when it is performed at the earliest. What does not apply is null.",
     ],
     examples: [
       { line: "nymvisor plan", does: "For people" },

@@ -1,4 +1,5 @@
 import type { ParsedArgs } from "citty";
+import { UsageError } from "../model/errors.ts";
 import { parseInstant } from "../model/instant.ts";
 import { renderOrder } from "../model/render-order.ts";
 import type { UpgradeRequest } from "../model/requests.ts";
@@ -18,6 +19,10 @@ const args = {
     type: "boolean",
     description: "Go back to a release that comes before what runs, and pin it",
   },
+  retry: {
+    type: "boolean",
+    description: "Try a release again that failed here, or that this node was put back from; name it",
+  },
 } as const satisfies Arguments;
 
 export const upgrade = declareCommand({
@@ -27,9 +32,10 @@ export const upgrade = declareCommand({
   manual: {
     about:
       "Queues a release at once or at a time of yours, whatever minimum age, windows, spread, skip, pin and prereleases say. A nymvisor that runs makes it ready and performs it; else it waits for nymvisor run. What is queued already gets the new time.",
-    usage: "nymvisor upgrade [RELEASE] [--now | --at <DATETIME>] [--allow-downgrade]",
+    usage: "nymvisor upgrade [RELEASE] [--now | --at <DATETIME>] [--allow-downgrade] [--retry]",
     notes: [
       "A checksum is never overridden, nor is a hold: nymvisor resume ends it. A version that several releases have means the newest of them. Without a name it is the newest release that can be performed, a skipped one and a prerelease included.",
+      "What did not prove itself is not tried again by itself, whatever its bytes are called; --retry forgives it, for all nodes on this upgrade data, also where it has left the list and its binary is still here. A node that stayed behind while others went on follows them then.",
       "Should the bytes of the release change before it is performed, your word no longer counts for it: it has to come of age like any other.",
     ],
     examples: [
@@ -39,6 +45,7 @@ export const upgrade = declareCommand({
         line: "nymvisor upgrade nym-binaries-v2025.18-jarlsberg --allow-downgrade",
         does: "Back to an older release, and stay there",
       },
+      { line: "nymvisor upgrade 1.21.0 --retry", does: "Once more, although it failed before" },
     ],
     next: [
       { line: "nymvisor plan", does: "See how far it is" },
@@ -47,7 +54,14 @@ export const upgrade = declareCommand({
   },
   async run({ args, environment }) {
     const { upgrade } = await import("../run/upgrade.ts");
-    await print(renderOrder(await upgrade(upgradeRequest(args), environment)));
+    const request = upgradeRequest(args);
+    if (request.retry && request.release === null) {
+      throw new UsageError({
+        what: "--retry needs the name of what is to be tried again",
+        next: "nymvisor history shows what failed",
+      });
+    }
+    await print(renderOrder(await upgrade(request, environment)));
   },
 });
 
@@ -56,5 +70,6 @@ export function upgradeRequest(given: ParsedArgs<typeof args>): UpgradeRequest {
     release: given.release ?? null,
     due: given.at === undefined ? null : parseInstant(given.at),
     allowDowngrade: given["allow-downgrade"] === true,
+    retry: given.retry === true,
   };
 }

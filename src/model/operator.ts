@@ -19,8 +19,11 @@ export const operatorSchema = z.looseObject({
     .default([]),
   /** The one release, by name or version, that may be moved to; null: every one. */
   pin: z.looseObject({ release: z.string(), since: instantSchema }).nullable().default(null),
-  /** Nothing is performed; `until` null: until `nymvisor resume`. */
-  hold: z.looseObject({ since: instantSchema, until: instantSchema.nullable() }).nullable().default(null),
+  /** Nothing is performed; `until` null: until `nymvisor resume`. `why`: what nymvisor itself holds for; else a person does. */
+  hold: z
+    .looseObject({ since: instantSchema, until: instantSchema.nullable(), why: z.string().nullable().optional() })
+    .nullable()
+    .default(null),
   /** Ways back that people have ordered, one for each home at most, until they have been taken. */
   goBack: z
     .array(

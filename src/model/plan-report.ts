@@ -65,7 +65,7 @@ function planJson({ running, run, asOf, stale, holds, pin, skipped, queued }: Pl
     run,
     asOf: orNull(asOf),
     stale,
-    holds: holds.map(({ by, until }) => ({ by, until: orNull(until) })),
+    holds: holds.map(({ by, until, why }) => ({ by, until: orNull(until), why })),
     pin,
     skipped,
     queued: queued.map((one) => ({ ...one, due: formatInstant(one.due), at: orNull(one.at) })),

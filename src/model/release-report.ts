@@ -52,7 +52,7 @@ function reportJson({ source, asOf, stale, running, holds, candidates }: Release
     asOf: formatInstant(asOf),
     stale,
     running,
-    holds: holds.map(({ by, until }) => ({ by, until: orNull(until) })),
+    holds: holds.map(({ by, until, why }) => ({ by, until: orNull(until), why })),
     candidates: candidates.map(({ name, version, publishedAt, state, why, at }) => {
       return { name, version, publishedAt: orNull(publishedAt), state, why, at: orNull(at) };
     }),

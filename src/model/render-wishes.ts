@@ -21,18 +21,22 @@ export interface HoldLine {
   /** Null: until it is lifted. */
   until: Instant | null;
   by: "command" | "setting";
+  /** Why nymvisor itself holds them; null: a person does. */
+  why: string | null;
 }
 
 /** `until 2026-11-21T09:00:00Z, by nymvisor hold (nymvisor resume)` */
-export function describeHold({ until, by }: HoldLine): string {
+export function describeHold({ until, by, why }: HoldLine): string {
   const end = until === null ? "until it is lifted" : `until ${formatInstant(until)}`;
-  return `${end}, by ${by === "command" ? "nymvisor hold (nymvisor resume)" : "the setting [policy] hold"}`;
+  if (by === "setting") return `${end}, by the setting [policy] hold`;
+  return `${end}, ${why === null ? "by nymvisor hold" : `because ${printable(why)}`} (nymvisor resume)`;
 }
 
 export function renderHold(until: Instant | null, before: HoldLine | null, upgradeData: string): string {
   const end = until === null ? "" : ` until ${formatInstant(until)}`;
   const same = before !== null && before.until === until;
-  const changed = before === null || same ? "" : ` It was held ${describeHold(before)}, before.`;
+  const already = same && before.why !== null ? ` They are because ${printable(before.why)}.` : "";
+  const changed = before === null || same ? already : ` It was held ${describeHold(before)}, before.`;
   return answer(
     `Upgrades are${same ? " already" : ""} held${end}: nothing is performed but \`add-upgrade --now\`, by any node that shares ${upgradeData}.${changed}`,
     "To undo: nymvisor resume",
@@ -40,7 +44,8 @@ export function renderHold(until: Instant | null, before: HoldLine | null, upgra
 }
 
 export function renderResume(was: HoldLine | null, left: readonly HoldLine[]): string {
-  const ended = was === null ? "Nothing was held by nymvisor hold." : "The hold is ended.";
+  const because = was === null || was.why === null ? "" : ` It held because ${printable(was.why)}.`;
+  const ended = was === null ? "Nothing was held by nymvisor hold." : `The hold is ended.${because}`;
   if (left.length === 0) {
     return answer(`${ended} Upgrades are performed when they are due.`, ...(was === null ? [] : [undoHold(was)]));
   }

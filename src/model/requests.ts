@@ -44,4 +44,6 @@ export interface UpgradeRequest {
   /** Null: at once. */
   due: Instant | null;
   allowDowngrade: boolean;
+  /** Also what did not prove itself here before. */
+  retry: boolean;
 }

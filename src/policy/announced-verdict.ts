@@ -17,6 +17,8 @@ export interface AnnouncedSituation {
   /** What the history holds. */
   performed: readonly UpgradeInfo[];
   operator: Operator;
+  /** Why its bytes must not be tried again, or null. */
+  bad: string | null;
   /** Why there is no binary that may be used, or null. */
   missing: { state: "no-binary" | "no-checksum"; why: string } | null;
 }
@@ -29,9 +31,9 @@ export function verdictOnAnnouncement(
   info: UpgradeInfo,
   situation: AnnouncedSituation,
 ): { candidate: Candidate; newer: boolean } {
-  const { running, plan, owned, performed, operator, missing } = situation;
+  const { running, plan, owned, performed, operator, bad, missing } = situation;
   const { name, version, publishDate: publishedAt } = info;
-  const decision = judgeAnnouncement(info, running, plan, owned, performed);
+  const decision = judgeAnnouncement(info, running, plan, owned, performed, bad);
   const order = compareReleaseVersions(version, running.build.build_version) ?? 0;
   const told = (state: ReleaseState, why: string, at: Instant | null = null) => {
     return {
@@ -41,7 +43,7 @@ export function verdictOnAnnouncement(
   };
   if (decision.action === "refuse") {
     const before = performed.some((one) => one.name === name);
-    const state = order < 0 ? "older" : before ? "performed" : "refused";
+    const state = order < 0 ? "older" : before && decision.reason !== bad ? "performed" : "refused";
     return { ...told(state, decision.reason), newer: false };
   }
   if (name === plan.current.name) return told("running", "it is what runs, found by its name");

@@ -23,21 +23,29 @@ export function badBytes(outcomes: readonly Outcome[]): ReadonlyMap<string, stri
   );
 }
 
-/** Why one of these checksums of an entry is of bytes that are bad, or null. Sha512 checksums match nothing. */
+/** The last failure of bytes with one of these checksums, or undefined. Those of sha512 match nothing. */
+export function failureOfBytes(outcomes: readonly Outcome[], checksums: readonly string[]): Outcome | undefined {
+  const wanted = new Set(checksums.map((checksum) => checksum.toLowerCase()));
+  return outcomes.findLast(
+    (outcome) => isBad(outcome) && outcome.sha256 !== null && wanted.has(outcome.sha256.toLowerCase()),
+  );
+}
+
+/** Why an entry with these checksums must not be performed, or null. */
 export function objectionToBytes(outcomes: readonly Outcome[], checksums: readonly string[]): string | null {
-  const bad = badBytes(outcomes);
-  for (const checksum of checksums) {
-    const reason = bad.get(checksum.toLowerCase());
-    if (reason !== undefined) return reason;
-  }
-  return null;
+  const failure = failureOfBytes(outcomes, checksums);
+  return failure === undefined ? null : describeBad(failure);
+}
+
+/** What has happened, as one line for a person without a full stop. */
+export function describeFailure(outcome: Outcome): string {
+  const what = outcome.state === "failed" ? "these bytes failed" : "these bytes failed, and the node was put back";
+  const reason = outcome.why === null ? "" : `: ${printable(outcome.why, 200)}`;
+  return `${what} at ${momentOf(outcome)}${reason}`;
 }
 
 function describeBad(outcome: Outcome): string {
-  const { state, name, why } = outcome;
-  const what = state === "failed" ? "these bytes failed" : "these bytes failed, and the node was put back";
-  const reason = why === null ? "" : `: ${printable(why, 200)}`;
-  return `${what} at ${momentOf(outcome)}${reason} (to try them again: nymvisor upgrade ${typed(name)} --retry)`;
+  return `${describeFailure(outcome)} (to try them again: nymvisor upgrade ${typed(outcome.name)} --retry)`;
 }
 
 function momentOf({ decidedAt, performedAt }: Outcome): string {
@@ -45,11 +53,25 @@ function momentOf({ decidedAt, performedAt }: Outcome): string {
   return formatInstant(moment - (moment % 1_000_000_000n));
 }
 
-/** The outcomes with those of a binary forgiven: it may be tried again. The same where nothing speaks against it. */
-export function forgive(outcomes: readonly Outcome[], sha256: string): readonly Outcome[] {
-  const isOf = (outcome: Outcome) => isBad(outcome) && outcome.sha256?.toLowerCase() === sha256.toLowerCase();
-  if (!outcomes.some(isOf)) return outcomes;
-  return outcomes.map((outcome) => (isOf(outcome) ? { ...outcome, forgiven: true } : outcome));
+/** What a person wants tried again. */
+export interface Retried {
+  /** Of its binary, in hex: all that are known. */
+  checksums: readonly string[];
+  /** The home for which it is typed, which may have gone back from the build of that name. */
+  home: string;
+  name: string;
+}
+
+/** The outcomes with what speaks against a build forgiven. The very same where nothing does. */
+export function forgive(outcomes: readonly Outcome[], { checksums, home, name }: Retried): readonly Outcome[] {
+  const wanted = new Set(checksums.map((checksum) => checksum.toLowerCase()));
+  const counts = (outcome: Outcome) => {
+    if (outcome.forgiven) return false;
+    if (isBad(outcome) && outcome.sha256 !== null && wanted.has(outcome.sha256.toLowerCase())) return true;
+    return outcome.home === home && outcome.name === name && outcome.state === "rolled-back";
+  };
+  if (!outcomes.some(counts)) return outcomes;
+  return outcomes.map((outcome) => (counts(outcome) ? { ...outcome, forgiven: true } : outcome));
 }
 
 /** How many releases in a row, up to the last one with a verdict, were put back by themselves. */

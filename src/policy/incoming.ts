@@ -29,6 +29,8 @@ export function judgeAnnouncement(
   ownedByPerson: boolean,
   /** What the history holds. */
   performed: readonly UpgradeInfo[] = [],
+  /** Why its bytes must not be tried again, or null. */
+  bad: string | null = null,
 ): IncomingDecision {
   const objection = objectionToUpgradeName(announced.name);
   if (objection !== undefined) return refuse(`it cannot be used as a name: ${objection}`);
@@ -43,6 +45,7 @@ export function judgeAnnouncement(
     return refuse(`its version is lower than ${running.build.build_version}, which runs`);
   }
   if (order === 0 && !isPatch(announced, running)) return { action: "nothing" };
+  if (bad !== null) return refuse(bad);
   // Upstream goes on announcing what a person has gone back from; doing it again would undo that.
   if (performed.some((info) => sameRelease(info, announced))) {
     return refuse(`it was performed already, and ${plan.current.name} was put in its place since`);

@@ -45,6 +45,10 @@ export function judgeRelease(
   if (release.publishedAt <= runs.publishedAt) {
     return settled("older", `it was not published later than ${runs.name}, which runs`);
   }
+  // That it failed says more than that it was performed.
+  const refusal = bytes === null ? undefined : known.refused.get(bytes);
+  const wasPerformed = release.name === running.name || known.performed.has(release.name);
+  if (wasPerformed && refusal !== undefined) return settled("refused", refusal);
   if (release.name === running.name) return settled("performed", "it was performed, with other bytes than it has now");
   if (known.performed.has(release.name)) {
     return settled("performed", `it was performed before, and ${running.name} was put in its place since`);

@@ -14,6 +14,11 @@ export function checksumsOf({ platforms }: UpgradeInfo): string[] {
     .toSorted();
 }
 
+/** Where an entry's binaries are announced to be. */
+export function urlsOf({ platforms }: UpgradeInfo): string[] {
+  return Object.values(platforms).flatMap((platform) => platformSchema.safeParse(platform).data?.url ?? []);
+}
+
 /** A person's order to perform the entry, or undefined. One of a release whose bytes have changed since is none. */
 export function orderOf(entry: UpgradeInfo, { orders }: Operator): Order | undefined {
   const order = orders.find(({ name }) => name === entry.name);

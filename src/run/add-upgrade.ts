@@ -19,6 +19,7 @@ import { contradictionOf } from "../upgrade/stage.ts";
 import { writeNote } from "../upgrade/staged.ts";
 import { findBinary } from "./find-binary.ts";
 import { openInstance, requireUpgradeData } from "./open-instance.ts";
+import { refuseFailed } from "./retry-failed.ts";
 
 /**
  * `nymvisor add-upgrade`: brings a binary and queues it, or brings only the binary of an upgrade that is known
@@ -51,6 +52,7 @@ export async function queueBinary(
   check(layout, build, request, buildInfo);
   const copy = await copyBinary(binary, build);
   try {
+    refuseFailed({ layout, despiteFailures: false }, request.name, [copy.sha256]);
     return await withLock(layout.upgradeLock, "add-upgrade", () => {
       const known = check(layout, build, request, buildInfo);
       const described = describe(request, buildInfo);

@@ -3,6 +3,7 @@ import type { UpgradeInfo } from "../model/documents.ts";
 import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
+import { objectionToBytes } from "../policy/bad-releases.ts";
 import {
   isBeingQueued,
   isOwnedByPerson,
@@ -15,8 +16,10 @@ import { compareReleaseVersions } from "../policy/release-order.ts";
 import type { Clock } from "../system/clock.ts";
 import { setAside } from "../system/durable.ts";
 import { withLock } from "../system/lock.ts";
+import { knownChecksums } from "../upgrade/known-checksums.ts";
 import { requireOperator } from "../upgrade/operator.ts";
 import { hasOtherBytes } from "../upgrade/other-bytes.ts";
+import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { queueEntry } from "../upgrade/queue-entry.ts";
 import { readHistory, readUpgradeInfo, requirePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { noteAnswer, noteQueued, settleRecords, sourceRecords } from "../upgrade/source-records.ts";
@@ -94,7 +97,8 @@ export class AnnouncementIntake {
     const owned = queued !== undefined && isOwnedByPerson(queued, saved);
     const history = readHistory(layout);
     const performed = history.state === "found" ? history.value.history.map((entry) => entry.info) : [];
-    const decision = judgeAnnouncement(info, { info: plan.current, ...running }, plan, owned, performed);
+    const bad = objectionToBytes(requireOutcomes(layout).outcomes, knownChecksums(layout, info));
+    const decision = judgeAnnouncement(info, { info: plan.current, ...running }, plan, owned, performed, bad);
     const unwanted = queued === undefined && objectionToWish(info, requireOperator(layout)) !== null;
     if (decision.action !== "queue" || unwanted) {
       // An earlier poll ended between the plan and what follows it.

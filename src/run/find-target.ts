@@ -1,13 +1,16 @@
 import type { UpgradeInfo } from "../model/documents.ts";
 import { adviceOf } from "../model/errors.ts";
-import { printable } from "../model/names.ts";
+import { objectionToUpgradeName, printable } from "../model/names.ts";
+import { buildLayout } from "../model/paths.ts";
 import type { ReleaseList } from "../model/release-list.ts";
 import type { Release, Verdict } from "../model/releases.ts";
 import type { Candidate } from "../policy/announced-verdict.ts";
 import { buildOf, type FoundRunning, findRunning } from "../policy/find-running.ts";
 import { isStepBack, objectionToOrder } from "../policy/upgrade-target.ts";
-import { requirePlan } from "../upgrade/shared-documents.ts";
+import { requireOutcomes } from "../upgrade/outcomes.ts";
+import { requirePlan, requireUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { sourceRecords } from "../upgrade/source-records.ts";
+import { readStaged } from "../upgrade/staged.ts";
 import { ASK_AT_MOST_EVERY, unanswered } from "./ask-sources.ts";
 import { judgeAnnounced } from "./judge-announced.ts";
 import { findKnown, isVersion, type KnownRelease, unknownRelease } from "./known-releases.ts";
@@ -20,6 +23,8 @@ export type Target =
   | { kind: "announced"; info: UpgradeInfo; candidate: Candidate }
   /** Of no source that can be asked, or a person's own. */
   | { kind: "planned"; entry: UpgradeInfo }
+  /** Performed before, and its binary is still there. */
+  | { kind: "kept"; info: UpgradeInfo }
   | { kind: "nothing"; why: string };
 
 /**
@@ -83,11 +88,23 @@ export async function findNamed(desk: ReleaseDesk, word: string): Promise<Target
   tellFailures(desk, failures);
   const entry = planned ?? queuedUp.find(({ version }) => isVersion(version, word));
   if (entry !== undefined) return { kind: "planned", entry };
+  const kept = desk.despiteFailures ? keptRelease(desk, word) : undefined;
+  if (kept !== undefined) return { kind: "kept", info: kept };
   if (word === desk.name || isVersion(desk.build.build_version, word)) {
     return { kind: "nothing", why: `${printable(word)} is what runs` };
   }
   if (known.length === 0 && failures.length > 0) throw unanswered(desk, failures);
   throw unknownRelease(word, [...queuedUp, ...known], "nymvisor upgrade");
+}
+
+/** What was performed under that name, or else last in that version, if its binary could run again. */
+function keptRelease({ layout }: ReleaseDesk, word: string): UpgradeInfo | undefined {
+  const { outcomes } = requireOutcomes(layout);
+  const meant =
+    outcomes.findLast(({ name }) => name === word) ?? outcomes.findLast(({ version }) => isVersion(version, word));
+  if (meant === undefined || objectionToUpgradeName(meant.name) !== undefined) return undefined;
+  const build = buildLayout(layout, meant.name);
+  return readStaged(build) === undefined ? undefined : requireUpgradeInfo(build);
 }
 
 function ask({ github }: ReleaseDesk): Promise<ReleaseList> {

@@ -2,10 +2,13 @@ import type { UpgradeInfo } from "../model/documents.ts";
 import { objectionToUpgradeName } from "../model/names.ts";
 import { buildLayout } from "../model/paths.ts";
 import { type Candidate, verdictOnAnnouncement } from "../policy/announced-verdict.ts";
+import { objectionToBytes } from "../policy/bad-releases.ts";
 import { chooseBinary } from "../policy/choose-binary.ts";
 import { isOwnedByPerson } from "../policy/incoming.ts";
+import { knownChecksums } from "../upgrade/known-checksums.ts";
 import { requireOperator } from "../upgrade/operator.ts";
 import { hasOtherBytes } from "../upgrade/other-bytes.ts";
+import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { readHistory, readUpgradeInfo, requirePlan } from "../upgrade/shared-documents.ts";
 import { readStaged } from "../upgrade/staged.ts";
 import type { ReleaseDesk } from "./release-desk.ts";
@@ -30,6 +33,7 @@ export async function judgeAnnounced(
     owned: queued !== undefined && isOwnedByPerson(queued, saved?.state === "found" ? saved.value : undefined),
     performed: history.state === "found" ? history.value.history.map((entry) => entry.info) : [],
     operator: requireOperator(layout),
+    bad: desk.despiteFailures ? null : objectionToBytes(requireOutcomes(layout).outcomes, knownChecksums(layout, info)),
     missing: missingBinary(desk, info),
   });
 }

@@ -3,14 +3,17 @@ import { encodeDocument, type Plan, type UpgradeInfo } from "../model/documents.
 import type { Instant } from "../model/instant.ts";
 import { objectionToUpgradeName } from "../model/names.ts";
 import { type Operator, operatorSchema } from "../model/operator.ts";
+import type { Outcome } from "../model/outcomes.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
+import type { HoldLine } from "../model/render-wishes.ts";
 import type { Configuration } from "../model/settings.ts";
 import { isBehind, judgeAgreement } from "../policy/agreement.ts";
-import { trialElsewhere, wentBackFrom } from "../policy/bad-releases.ts";
+import { objectionToBytes, trialElsewhere, wentBackFrom } from "../policy/bad-releases.ts";
 import { askFromOf, fingerprintOf, isOwnedByPerson, objectionToEntry } from "../policy/incoming.ts";
 import { objectionToWish, orderOf } from "../policy/operator-wishes.ts";
-import type { Hold, PlanView, QueuedUpgrade } from "../policy/run-state.ts";
+import type { PlanView, QueuedUpgrade } from "../policy/run-state.ts";
 import { readCurrent } from "../upgrade/current.ts";
+import { knownChecksums } from "../upgrade/known-checksums.ts";
 import { requireOperator } from "../upgrade/operator.ts";
 import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { inOrder, readHistory, readUpgradeInfo, readVersionRecord, requirePlan } from "../upgrade/shared-documents.ts";
@@ -27,7 +30,7 @@ export interface PlanReading {
 export type PlanPolicy = Pick<Configuration["policy"], "hold">;
 
 /**
- * Reads the plan, `current` and what people have said. @throws {NymvisorError} if one of them cannot be used; nothing is
+ * Reads the plan, `current`, what people have said and what became of earlier upgrades. @throws {NymvisorError} if one of them cannot be used; nothing is
  * changed.
  */
 export function readPlanView(
@@ -38,17 +41,18 @@ export function readPlanView(
 ): PlanReading {
   const plan = requirePlan(layout);
   const operator = requireOperator(layout);
+  const { outcomes } = requireOutcomes(layout);
   const current = readCurrent(layout) ?? plan.current.name;
   const queue = inOrder(plan.queuedUp)
     .filter(({ name }) => name !== current)
-    .map((entry) => viewEntry(layout, entry, plan, operator, runs));
+    .map((entry) => viewEntry(layout, entry, plan, { operator, outcomes }, runs));
   const currentOrdered = operator.orders.some(({ name }) => name === current);
   const view = {
     current,
     behind: isBehindCurrent(layout, current, plan),
     currentOrdered,
     queue,
-    holds: holdsOf(operator, hold),
+    holds: holdsOf(operator, hold).map(({ until, by }) => ({ until, by })),
     ...aboutForward(layout, current, now),
     goBack: operator.goBack.find(({ home }) => home === layout.home) ?? null,
   };
@@ -59,7 +63,7 @@ function viewEntry(
   layout: Layout,
   entry: UpgradeInfo,
   plan: Plan,
-  operator: Operator,
+  { operator, outcomes }: { operator: Operator; outcomes: readonly Outcome[] },
   runs: Pick<BuildInfo, "build_version">,
 ): QueuedUpgrade {
   const { name } = entry;
@@ -75,6 +79,7 @@ function viewEntry(
     fingerprint: fingerprintOf(entry),
     objection:
       objectionToEntry(entry, plan, runs.build_version, order?.downgrade ?? owned) ??
+      objectionToBytes(outcomes, knownChecksums(layout, entry)) ??
       (ordered ? null : objectionToWish(entry, operator, owned)),
     askFrom: ordered ? 0n : askFromOf(entry),
     anyTime: owned || ordered,
@@ -99,15 +104,15 @@ function aboutForward(
 }
 
 /** What people and the setting hold; what has passed already is among them. */
-function holdsOf({ hold }: Operator, setting: PlanPolicy["hold"]): Hold[] {
-  const holds: Hold[] = [];
-  if (hold !== null) holds.push({ until: hold.until, by: "command" });
-  if (setting.held) holds.push({ until: setting.until, by: "setting" });
+function holdsOf({ hold }: Operator, setting: PlanPolicy["hold"]): HoldLine[] {
+  const holds: HoldLine[] = [];
+  if (hold !== null) holds.push({ until: hold.until, by: "command", why: hold.why ?? null });
+  if (setting.held) holds.push({ until: setting.until, by: "setting", why: null });
   return holds;
 }
 
 /** What holds at that moment. */
-export function holdsInForce(operator: Operator, setting: PlanPolicy["hold"], now: Instant): Hold[] {
+export function holdsInForce(operator: Operator, setting: PlanPolicy["hold"], now: Instant): HoldLine[] {
   return holdsOf(operator, setting).filter(({ until }) => until === null || now < until);
 }
 

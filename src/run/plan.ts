@@ -4,6 +4,7 @@ import { objectionToUpgradeName } from "../model/names.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { PlanReport, QueuedReport } from "../model/plan-report.ts";
 import type { Configuration } from "../model/settings.ts";
+import { objectionToBytes } from "../policy/bad-releases.ts";
 import type { Hold, QueuedUpgrade } from "../policy/run-state.ts";
 import { nextOpen } from "../policy/window.ts";
 import { systemClock } from "../system/clock.ts";
@@ -11,7 +12,9 @@ import { disk } from "../system/disk.ts";
 import { readDocument } from "../system/documents.ts";
 import type { Environment } from "../system/environment.ts";
 import { readCurrent } from "../upgrade/current.ts";
+import { knownChecksums } from "../upgrade/known-checksums.ts";
 import { requireOperator } from "../upgrade/operator.ts";
+import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { requirePlan } from "../upgrade/shared-documents.ts";
 import { sourceRecords } from "../upgrade/source-records.ts";
 import { readNote } from "../upgrade/staged.ts";
@@ -28,7 +31,8 @@ export function planReport(environment: Environment): PlanReport {
   const { layout, configuration } = openInstance(environment);
   requireUpgradeData(layout);
   const now = systemClock.wall();
-  const { current } = requirePlan(layout);
+  const { current, queuedUp } = requirePlan(layout);
+  const { outcomes } = requireOutcomes(layout);
   const { view } = readPlanView(layout, { build_version: current.version }, configuration.policy);
   const operator = requireOperator(layout);
   const holds = holdsInForce(operator, configuration.policy.hold, now);
@@ -44,7 +48,10 @@ export function planReport(environment: Environment): PlanReport {
     skipped: operator.skipped.map(({ name }) => name),
     queued: view.queue.map((entry) => {
       const source = records.find(({ name }) => name === entry.name)?.source ?? null;
-      return describeQueued(layout, entry, source, run !== null, holds, configuration, now);
+      const queued = describeQueued(layout, entry, source, run !== null, holds, configuration, now);
+      const info = queuedUp.find(({ name }) => name === entry.name);
+      const isBad = info !== undefined && objectionToBytes(outcomes, knownChecksums(layout, info)) !== null;
+      return isBad ? { ...queued, staging: "refused" } : queued;
     }),
   };
 }

@@ -34,12 +34,14 @@ export interface ReleaseDesk {
   announced(): Promise<UpgradeInfo | null>;
   /** Whether this instance's place in the spread is known; else times are the earliest that there may be. */
   hasSeed: boolean;
+  /** What did not prove itself is judged like anything else. */
+  despiteFailures: boolean;
   emit: Emit;
   close(): void;
 }
 
 /** @throws {NymvisorError} if the instance was not set up, or what runs cannot be told. */
-export async function openReleaseDesk(environment: Environment): Promise<ReleaseDesk> {
+export async function openReleaseDesk(environment: Environment, despiteFailures = false): Promise<ReleaseDesk> {
   const { configuration, layout, events } = openInstance(environment);
   requireUpgradeData(layout);
   const log = createLog({ environment, disabled: configuration.nymvisor.disable_logs });
@@ -80,6 +82,7 @@ export async function openReleaseDesk(environment: Environment): Promise<Release
       environment: forDaemon,
       token: environment.variables.NYMVISOR_GITHUB_TOKEN ?? null,
       onlooking: true,
+      despiteFailures,
       allowHttp: allowsHttp(configuration, "github"),
       namedBy: configuration.github.api_url,
       allowDownload: configuration.daemon.allow_binaries_download,
@@ -96,6 +99,7 @@ export async function openReleaseDesk(environment: Environment): Promise<Release
       return scheduleAnnounced(info, configuration, () => seed ?? "");
     },
     hasSeed: seed !== null,
+    despiteFailures,
     emit,
     close: () => log.close(),
   };

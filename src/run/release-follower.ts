@@ -9,6 +9,7 @@ import { buildLayout, type Layout } from "../model/paths.ts";
 import type { ReleaseList } from "../model/release-list.ts";
 import type { Release, RunningBuild, Verdict } from "../model/releases.ts";
 import type { SourceRecords } from "../model/source-records.ts";
+import { badBytes } from "../policy/bad-releases.ts";
 import { chooseBinary } from "../policy/choose-binary.ts";
 import { decideReleases, type Known, type ReleaseDecision, type ReleasePolicy } from "../policy/decide-releases.ts";
 import { timesOfEntry } from "../policy/entry-times.ts";
@@ -23,6 +24,7 @@ import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { withLock } from "../system/lock.ts";
 import { requireOperator } from "../upgrade/operator.ts";
+import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { queueEntry, unqueueEntry } from "../upgrade/queue-entry.ts";
 import { readHistory, requirePlan } from "../upgrade/shared-documents.ts";
 import { settleRecords, sourceRecords } from "../upgrade/source-records.ts";
@@ -53,6 +55,8 @@ export interface FollowerContext {
   running(): BuildInfo;
   /** What the operator wants now: settings, commands, and this instance's share of the spread. */
   policy(): ReleasePolicy;
+  /** A person wants to try again what did not prove itself: such bytes are like any others. */
+  despiteFailures?: boolean;
 }
 
 /** A decision, and what it was made from. */
@@ -182,7 +186,8 @@ export class ReleaseFollower {
       performed.set(info.name, announcedBytes(info, platform));
     }
     const builds = new Map<string, BuildInfo>();
-    const refused = new Map([...this.unasked, ...this.refused]);
+    const bad = this.context.despiteFailures ? [] : badBytes(requireOutcomes(layout).outcomes);
+    const refused = new Map([...this.unasked, ...this.refused, ...bad]);
     for (const { name } of releases) {
       if (objectionToUpgradeName(name) !== undefined) continue;
       const build = buildLayout(layout, name);

@@ -2,6 +2,7 @@ import type { UpgradeInfo } from "../model/documents.ts";
 import { NymvisorError, UsageError } from "../model/errors.ts";
 import { formatInstant, type Instant } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
+import { buildLayout } from "../model/paths.ts";
 import type { OrderReport } from "../model/render-order.ts";
 import { describeHold, typed } from "../model/render-wishes.ts";
 import type { UpgradeRequest } from "../model/requests.ts";
@@ -13,30 +14,34 @@ import { systemClock } from "../system/clock.ts";
 import type { Environment } from "../system/environment.ts";
 import { withLock } from "../system/lock.ts";
 import { readCurrent } from "../upgrade/current.ts";
+import { knownChecksums } from "../upgrade/known-checksums.ts";
 import { namesIn, requireOperator, withOrder, writeOperator } from "../upgrade/operator.ts";
 import { queueEntry } from "../upgrade/queue-entry.ts";
-import { requirePlan, writePlan } from "../upgrade/shared-documents.ts";
+import { requirePlan, writePlan, writeUpgradeInfo } from "../upgrade/shared-documents.ts";
 import { findRun } from "./find-run.ts";
 import { findNamed, findNewest, type Target } from "./find-target.ts";
 import { missingBinary } from "./judge-announced.ts";
 import { holdsInForce } from "./plan-view.ts";
 import { openReleaseDesk, type ReleaseDesk } from "./release-desk.ts";
+import { forgiveFailures, refuseFailed, strayedFrom } from "./retry-failed.ts";
 
 /**
  * `nymvisor upgrade`: queues a release at the time that a person wants, whatever age, window, spread, skip, pin or
  * prerelease say. Where only its binary tells its version, that is downloaded and asked first. Durable when it returns; a
  * nymvisor that runs sees it at once.
  * @throws {NymvisorError} if upgrades are held then, the release is not known or older without leave, or nothing vouches
- *   for its binary.
+ *   for its binary; or if these bytes did not prove themselves before, and it is not to be tried again.
  */
 export async function upgrade(request: UpgradeRequest, environment: Environment): Promise<OrderReport> {
-  const desk = await openReleaseDesk(environment);
+  const { release, retry } = request;
+  const desk = await openReleaseDesk(environment, retry);
   try {
     refusePast(request.due);
     refuseHeld(desk, request.due);
-    const { release } = request;
-    const target = release === null ? await findNewest(desk) : await findNamed(desk, release);
-    const order = await prepare(desk, target, request);
+    const order =
+      retry && strayedFrom(desk, release)
+        ? prepareFollowing(desk)
+        : await prepare(desk, release === null ? await findNewest(desk) : await findNamed(desk, release), request);
     if (order.kind === "nothing") return order;
     return await withLock(desk.layout.upgradeLock, "upgrade", () => place(desk, order, request));
   } finally {
@@ -65,9 +70,7 @@ async function prepare(
 ): Promise<Prepared | Extract<OrderReport, { kind: "nothing" }>> {
   if (target.kind === "nothing") return target;
   const prepared =
-    target.kind === "listed"
-      ? await prepareListed(desk, target, request.allowDowngrade)
-      : prepareEntry(desk, target.kind === "announced" ? target : { kind: "planned", entry: target.entry });
+    target.kind === "listed" ? await prepareListed(desk, target, request.allowDowngrade) : prepareEntry(desk, target);
   if (prepared.kind === "order" && prepared.stepBack && !request.allowDowngrade) {
     throw isOlder(prepared.name, printable(prepared.version), desk.build.build_version);
   }
@@ -91,6 +94,8 @@ async function prepareListed(
   if (verdict.state === "running" || verdict.state === "same-bytes" || name === desk.name) {
     return { kind: "nothing", why: `${printable(name)}: ${verdict.why}` };
   }
+  const bytes = bytesOf(release);
+  refuseFailed(desk, name, bytes === null ? [] : [bytes]);
   const policy = desk.policy();
   const objection = objectionToOrder(release, verdict, judgement.known, policy);
   if (objection !== null) throw cannot(name, objection);
@@ -107,7 +112,6 @@ async function prepareListed(
   const version = (known ?? (await askBinary(desk, release))).build_version;
   const age = ageOf(release, policy);
   const due = verdict.at ?? age.end;
-  const bytes = bytesOf(release);
   return {
     kind: "order",
     name,
@@ -137,12 +141,13 @@ function overridden({ state, why }: { state: string; why: string }, ofAge: Insta
 
 function prepareEntry(
   desk: ReleaseDesk,
-  target: Extract<Target, { kind: "announced" | "planned" }>,
+  target: Extract<Target, { kind: "announced" | "planned" | "kept" }>,
 ): Prepared | Extract<OrderReport, { kind: "nothing" }> {
   const { layout, configuration, build, name: running } = desk;
-  const info = target.kind === "announced" ? target.info : target.entry;
+  const info = target.kind === "planned" ? target.entry : target.info;
   const { name, version } = info;
   if (name === running) return { kind: "nothing", why: `${printable(name)} is what runs` };
+  refuseFailed(desk, name, knownChecksums(layout, info));
   if (target.kind === "announced" && ["refused", "same-bytes"].includes(target.candidate.state)) {
     throw cannot(name, target.candidate.why);
   }
@@ -159,7 +164,11 @@ function prepareEntry(
     queue(due) {
       const plan = requirePlan(layout);
       const queued = plan.queuedUp.find((entry) => entry.name === name);
-      if (queued === undefined) {
+      if (queued === undefined && target.kind === "kept") {
+        const kept: UpgradeInfo = { ...info, upgradeTime: due };
+        writeUpgradeInfo(buildLayout(layout, name), kept);
+        writePlan(layout, { ...plan, queuedUp: [...plan.queuedUp, kept] });
+      } else if (queued === undefined) {
         // Never the same time, or the source would take it for its own.
         const upgradeTime = info.upgradeTime === due ? due + 1n : info.upgradeTime;
         queueEntry(
@@ -175,6 +184,14 @@ function prepareEntry(
   };
 }
 
+/** This home follows the others to what they run already: nothing enters the plan. */
+function prepareFollowing({ layout, name, build }: ReleaseDesk): Prepared {
+  const { current } = requirePlan(layout);
+  const version = current.name === name ? current.version : build.build_version;
+  const checksums = checksumsOf(current);
+  return { kind: "order", name, version, stepBack: false, runs: null, overridden: null, checksums, queue() {} };
+}
+
 function cannot(name: string, why: string): NymvisorError {
   return new NymvisorError({
     what: `${printable(name)} cannot be performed`,
@@ -184,13 +201,16 @@ function cannot(name: string, why: string): NymvisorError {
 }
 
 /** Under the lock. */
-function place(desk: ReleaseDesk, prepared: Prepared, { due: at }: UpgradeRequest): OrderReport {
+function place(desk: ReleaseDesk, prepared: Prepared, { due: at, retry }: UpgradeRequest): OrderReport {
   const { layout } = desk;
   const { name, version, stepBack, checksums, runs } = prepared;
   const now = systemClock.wall();
   const due = at ?? now;
   refuseHeld(desk, at);
-  if (readCurrent(layout) === name) return { kind: "nothing", why: `${printable(name)} runs by now` };
+  if (readCurrent(layout) === name && name !== desk.name) {
+    return { kind: "nothing", why: `${printable(name)} runs by now` };
+  }
+  if (retry) forgiveFailures(layout, name, checksums);
   const order = { name, since: now, despiteHold: false, downgrade: stepBack, checksums };
   const operator = withOrder(requireOperator(layout), order, namesIn(requirePlan(layout)));
   writeOperator(layout, stepBack ? { ...operator, pin: { release: name, since: now } } : operator);

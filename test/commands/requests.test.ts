@@ -132,7 +132,12 @@ describe("how long upgrades are held", () => {
 
 describe("what upgrade is asked for", () => {
   test("is the newest release at once, if nothing else is given", () => {
-    expect(upgradeRequest(parsed(upgrade, []))).toEqual({ release: null, due: null, allowDowngrade: false });
+    expect(upgradeRequest(parsed(upgrade, []))).toEqual({
+      release: null,
+      due: null,
+      allowDowngrade: false,
+      retry: false,
+    });
     expect(upgradeRequest(parsed(upgrade, ["--now"]))).toMatchObject({ due: null });
   });
 
@@ -141,6 +146,8 @@ describe("what upgrade is asked for", () => {
       release: "1.2.0",
       due: parseInstant("2199-01-01T00:00:00Z"),
       allowDowngrade: true,
+      retry: false,
     });
+    expect(upgradeRequest(parsed(upgrade, ["1.2.0", "--retry"]))).toMatchObject({ retry: true });
   });
 });

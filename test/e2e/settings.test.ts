@@ -220,6 +220,57 @@ describe("every setting", () => {
   });
 });
 
+describe("how a new version proves itself", () => {
+  const SET = {
+    probation: "10m",
+    interval: "2s",
+    grace: "3m",
+    url: "http://127.0.0.1:8080/up",
+    port: "1789",
+    command: "test -e /tmp",
+    command_timeout: "1m",
+  };
+  const flags = Object.entries(SET).flatMap(([key, value]) => [`--health-${key.replaceAll("_", "-")}`, value]);
+  const goingBack = ["--rollback-automatic", "false", "--rollback-without-data", "true"];
+
+  test("is taken from the flags of init, kept in the file and shown by config", async () => {
+    using home = temporaryHome();
+    const binary = writeSampleDaemon(home.at("nym-node"), { version: "1.0.0" });
+    const words = ["init", "-o", "json", "--daemon-home", "n", ...flags, ...goingBack, binary];
+    const answer = JSON.parse(await succeed(home, words));
+    expect(answer.health).toEqual({ ...SET, port: 1789 });
+    expect(answer.rollback).toEqual({ automatic: false, without_data: true });
+    expect(JSON.parse(await succeed(home, ["config", "-o", "json"]))).toEqual(answer);
+  });
+
+  test("is not shown where nobody has set it", async () => {
+    using home = temporaryHome();
+    await takeIn(home);
+    const shown = await succeed(home, ["config", "-o", "json"]);
+    expect(Object.keys(JSON.parse(shown))).toEqual(["nymvisor", "daemon"]);
+  });
+
+  test("is refused where it is wrong, each setting by its name", async () => {
+    using home = temporaryHome();
+    await takeIn(home);
+    const wrong = {
+      NYMVISOR_HEALTH_PROBATION: "a while",
+      NYMVISOR_HEALTH_INTERVAL: "0s",
+      NYMVISOR_HEALTH_GRACE: "5",
+      NYMVISOR_HEALTH_URL: "127.0.0.1:8080",
+      NYMVISOR_HEALTH_PORT: "99999",
+      NYMVISOR_HEALTH_COMMAND: "  ",
+      NYMVISOR_HEALTH_COMMAND_TIMEOUT: "-1s",
+      NYMVISOR_ROLLBACK_AUTOMATIC: "never",
+      NYMVISOR_ROLLBACK_WITHOUT_DATA: "2",
+    };
+    for (const command of ["config", "run"]) {
+      const ended = await nymvisor(home, [command], { variables: wrong });
+      expectFailure(ended, 1, "9 things are wrong", ...Object.keys(wrong).map((name) => `$${name}: `));
+    }
+  });
+});
+
 describe("a boolean in a variable", () => {
   test.each([
     ...["true", "t", "1", "TRUE", "T"].map((word) => [word, true]),

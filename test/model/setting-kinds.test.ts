@@ -2,7 +2,17 @@ import { describe, expect, test } from "bun:test";
 import { parseTOML } from "confbox/toml";
 import { z } from "zod";
 import { parseInstant } from "../../src/model/instant.ts";
-import { hold, type Kind, oneOf, optionalDuration, patterns, windows } from "../../src/model/setting-kinds.ts";
+import {
+  healthPort,
+  healthUrl,
+  hold,
+  type Kind,
+  oneOf,
+  optionalCommand,
+  optionalDuration,
+  patterns,
+  windows,
+} from "../../src/model/setting-kinds.ts";
 import { parseWindow } from "../../src/model/window.ts";
 
 const source = oneOf("auto", "nym", "github");
@@ -137,5 +147,76 @@ describe("patterns", () => {
     ['["data/../.."]', "leads out of the home"],
   ])("%s in the file is refused", (text, reason) => {
     expect(() => filed(patterns, text)).toThrow(reason);
+  });
+});
+
+describe("where a daemon's health is asked for", () => {
+  test("is found out, left out, or a URL", () => {
+    expect(typed(healthUrl, "Auto")).toBe("auto");
+    expect(filed(healthUrl, "'off'")).toBe("off");
+    expect(filed(healthUrl, "'http://127.0.0.1:8080/up?deep=1'")).toEqual({ url: "http://127.0.0.1:8080/up?deep=1" });
+    roundTrip(healthUrl, "auto");
+    roundTrip(healthUrl, { url: "https://node.example/health" });
+  });
+
+  test.each([
+    ["''", "is not a URL"],
+    ["'on'", '\\"on\\" is not a URL'],
+    ["'/health'", "is not a URL"],
+    ["'127.0.0.1:8080'", "is not a URL"],
+    ["'ftp://n/'", "is neither an https nor an http URL"],
+    ["'http://me:secret@n/'", "a name or a password does not belong in it"],
+    ["true", "true is not a URL in quotes, auto or off"],
+    ["8080", "8080 is not a URL in quotes, auto or off"],
+  ])("%s in the file is refused", (text, reason) => {
+    expect(() => filed(healthUrl, text)).toThrow(reason);
+  });
+});
+
+describe("the port that a daemon's health is seen at", () => {
+  test("is found out, left out, a port of this machine, or one of another", () => {
+    expect(typed(healthPort, "OFF")).toBe("off");
+    expect(filed(healthPort, "1789")).toEqual({ host: "127.0.0.1", port: 1789 });
+    expect(typed(healthPort, "1789")).toEqual({ host: "127.0.0.1", port: 1789 });
+    expect(filed(healthPort, "'[::1]:1789'")).toEqual({ host: "::1", port: 1789 });
+    roundTrip(healthPort, "auto");
+    roundTrip(healthPort, { host: "127.0.0.1", port: 1789 });
+    roundTrip(healthPort, { host: "fd00::1", port: 1 });
+  });
+
+  test("is written as a number where it is this machine's", () => {
+    expect(z.encode(healthPort.schema, { host: "127.0.0.1", port: 1789 })).toBe(1789);
+    expect(z.encode(healthPort.schema, { host: "localhost", port: 1789 })).toBe("localhost:1789");
+  });
+
+  test.each([
+    ["0", "0 is not a port"],
+    ["65536", "65536 is not a port; ports are whole numbers from 1 to 65535"],
+    ["1.5", "1.5 is not a port"],
+    ["-1", "-1 is not a port"],
+    ["'1789'", '\\"1789\\" is not host:port'],
+    ["'n:http'", "is not host:port"],
+    ["''", "is not host:port"],
+    ["false", "false stands where a port, host:port, auto or off is expected"],
+    ["[1789]", "a list stands where a port"],
+  ])("%s in the file is refused", (text, reason) => {
+    expect(() => filed(healthPort, text)).toThrow(reason);
+  });
+});
+
+describe("a command", () => {
+  test("is any line, or none", () => {
+    expect(typed(optionalCommand, "curl -fsS 'http://n/' | grep -q up")).toBe("curl -fsS 'http://n/' | grep -q up");
+    expect(filed(optionalCommand, "''")).toBeNull();
+    roundTrip(optionalCommand, null);
+    roundTrip(optionalCommand, "exit 0");
+  });
+
+  test.each([
+    ["'  '", "it is blank"],
+    ['"a\\nb"', "it must be one line"],
+    ['"a\\u0000b"', "it must be one line"],
+  ])("%s in the file is refused", (text, reason) => {
+    expect(() => filed(optionalCommand, text)).toThrow(reason);
   });
 });

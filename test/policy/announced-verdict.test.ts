@@ -15,6 +15,7 @@ function judge(info = announced, more: Partial<AnnouncedSituation> = {}) {
     owned: false,
     performed: [],
     operator: NO_WISHES,
+    bad: null,
     missing: null,
     ...more,
   });
@@ -41,6 +42,7 @@ describe("an announcement", () => {
     ["of a lower version", "older", [upgradeInfo({ version: "0.9.0" })]],
     ["that cannot be a name", "refused", [upgradeInfo({ name: "../x" })]],
     ["that was performed before", "performed", [announced, { performed: [announced] }]],
+    ["that failed here before", "refused", [announced, { performed: [announced], bad: "it failed" }]],
     ["that is skipped", "skipped", [announced, { operator: skipped }]],
     ["while another one is pinned", "pinned-away", [announced, { operator: pinned }]],
     ["without a checksum", "no-checksum", [announced, { missing: { state: "no-checksum", why: "none is given" } }]],

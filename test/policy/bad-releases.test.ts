@@ -62,14 +62,22 @@ describe("bytes are bad", () => {
 test("forgiving takes all that speaks against these bytes, and nothing else", () => {
   const other = { ...putBack, sha256: "cd".repeat(32) };
   const by = { ...putBack, byHand: true };
-  expect(forgive([putBack, other, by, { ...putBack, state: "failed" }], SHA).map(({ forgiven }) => forgiven)).toEqual([
+  const retried = { checksums: ["ef".repeat(32), SHA.toUpperCase()], home: "/n2", name: "1.1.0" };
+  expect(forgive([putBack, other, by, { ...putBack, state: "failed" }], retried).map((one) => one.forgiven)).toEqual([
     true,
     false,
     false,
     true,
   ]);
   const untouched = [other];
-  expect(forgive(untouched, SHA)).toBe(untouched);
+  expect(forgive(untouched, retried)).toBe(untouched);
+});
+
+test("forgiving lets this home follow to a build that it went back from, and no other home", () => {
+  const by = { ...putBack, byHand: true, sha256: null };
+  const forgiven = forgive([by, { ...by, home: "/n2" }], { checksums: [], home: "/n1", name: "1.1.0" });
+  expect(wentBackFrom(forgiven, "/n1", "1.1.0")).toBeNull();
+  expect(wentBackFrom(forgiven, "/n2", "1.1.0")).not.toBeNull();
 });
 
 describe("ways back in a row", () => {

@@ -74,6 +74,12 @@ describe("a release is", () => {
     expect(verdict({}, {}, known(running("1.0.0"), { builds })).state).toBe("older");
   });
 
+  test("refused rather than performed before, if its bytes failed then", () => {
+    const refused = new Map([[bytes("2.0.0"), "these bytes failed"]]);
+    const what = known(running("1.0.0"), { refused, performed: new Map([["2.0.0", bytes("2.0.0")]]) });
+    expect(verdict({}, {}, what)).toMatchObject({ state: "refused", why: "these bytes failed", at: null });
+  });
+
   test("left alone if it was performed before", () => {
     const what = known(running("1.0.0"), { performed: new Map([["2.0.0", bytes("2.0.0")]]) });
     expect(verdict({}, {}, what)).toMatchObject({ state: "performed", at: null });

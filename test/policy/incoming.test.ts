@@ -24,6 +24,7 @@ interface Situation {
   queued?: UpgradeInfo[];
   ownedByPerson?: boolean;
   performed?: UpgradeInfo[];
+  bad?: string;
 }
 
 function judge({
@@ -34,11 +35,12 @@ function judge({
   queued = [],
   ownedByPerson = false,
   performed = [],
+  bad,
 }: Situation) {
   const info = current ?? upgradeInfo({ version: runs });
   const running: Running = { info, build: sampleBuildInfo({ version: runs }), otherBytes };
   const plan: Plan = { current: info, queuedUp: queued };
-  return judgeAnnouncement(announced, running, plan, ownedByPerson, performed);
+  return judgeAnnouncement(announced, running, plan, ownedByPerson, performed, bad);
 }
 
 describe("an announcement", () => {
@@ -55,6 +57,12 @@ describe("an announcement", () => {
       action: "refuse",
       reason: "its version is lower than 1.0.0, which runs",
     });
+  });
+
+  test("of bytes that failed here is refused under any name, unless it is what runs", () => {
+    const announced = upgradeInfo({ name: "again", version: "1.1.0" });
+    expect(judge({ announced, bad: "they failed" })).toEqual({ action: "refuse", reason: "they failed" });
+    expect(judge({ announced, current: announced, runs: "1.1.0", bad: "they failed" })).toEqual({ action: "nothing" });
   });
 
   test("of what was performed and then gone back from is refused, whenever it is said to be due", () => {

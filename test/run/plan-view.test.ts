@@ -1,13 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { NO_WISHES } from "../../src/model/operator.ts";
+import type { Outcome } from "../../src/model/outcomes.ts";
 import { buildLayout, type Layout } from "../../src/model/paths.ts";
 import { fingerprintOf } from "../../src/policy/incoming.ts";
 import { readPlanView } from "../../src/run/plan-view.ts";
 import { switchCurrent } from "../../src/upgrade/current.ts";
+import { writeOperator } from "../../src/upgrade/operator.ts";
+import { writeOutcomes } from "../../src/upgrade/outcomes.ts";
 import { requirePlan, writePlan, writeUpgradeInfo } from "../../src/upgrade/shared-documents.ts";
+import { readStaged, writeNote } from "../../src/upgrade/staged.ts";
 import { noteBinary, placeBuild, setUp } from "../support/builds.ts";
 import { failureOf } from "../support/failure.ts";
 import { emptyInstance } from "../support/instance.ts";
+import { outcome } from "../support/outcomes.ts";
 import { sampleBuildInfo } from "../support/sample-daemon.ts";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
 import { NOON, platform, upgradeInfo } from "../support/upgrades.ts";
@@ -95,6 +101,45 @@ describe("the plan as it is read", () => {
       ["0.8.0", "its version is lower than 1.0.0, which runs"],
       ["0.9.0", null],
     ]);
+  });
+
+  describe("objects to bytes that failed here", () => {
+    const sha256 = platforms.any.checksum;
+    const failed = (changes: Partial<Outcome> = {}) =>
+      writeOutcomes(layout, { outcomes: [outcome({ name: "old", state: "rolled-back", sha256, ...changes })] });
+    const objections = () => read().view.queue.map(({ objection }) => objection);
+
+    test("by the checksum of what is announced, whatever it is called and whoever ordered it", () => {
+      setUp(layout, upgradeInfo({ platforms }));
+      failed();
+      const order = { name: "1.1.0", since: NOON, despiteHold: true, downgrade: true, checksums: null };
+      writeOperator(layout, { ...NO_WISHES, orders: [order] });
+      expect(objections()).toEqual([expect.stringContaining("nymvisor upgrade old --retry")]);
+      failed({ forgiven: true });
+      expect(objections()).toEqual([null]);
+    });
+
+    test("by what lies there for it, unless that was downloaded from elsewhere", () => {
+      const other = platform("bytes", "https://example.org/other");
+      const info = upgradeInfo({ platforms: { any: { url: other.url } } });
+      setUp(layout, info);
+      const build = placeBuild(layout, info);
+      const { sha256: ours = "" } = readStaged(build) ?? {};
+      failed({ sha256: ours });
+      const note = { sha256: ours, origin: "downloaded", buildInfo: null, refused: null } as const;
+      writeNote(build, { ...note, url: "https://example.org/before" });
+      expect(objections()).toEqual([null]);
+      writeNote(build, { ...note, url: other.url });
+      expect(objections()).toEqual([expect.stringContaining("these bytes failed")]);
+      writeNote(build, { ...note, origin: "local", url: null });
+      expect(objections()).toEqual([expect.stringContaining("these bytes failed")]);
+    });
+
+    test("and where nobody can tell what failed, that is an error", () => {
+      setUp(layout);
+      writeFileSync(layout.outcomes, "{");
+      expect(failureOf(read).what).toContain(layout.outcomes);
+    });
   });
 
   test("goes by the link where the plan says something else", () => {

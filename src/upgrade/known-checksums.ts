@@ -1,0 +1,18 @@
+import type { UpgradeInfo } from "../model/documents.ts";
+import { objectionToUpgradeName } from "../model/names.ts";
+import { buildLayout, type Layout } from "../model/paths.ts";
+import { checksumsOf, urlsOf } from "../policy/operator-wishes.ts";
+import { readNote } from "./staged.ts";
+
+/**
+ * What is known of the bytes that an entry would bring, in lower-case hex: the checksums that it was announced with, and
+ * the sha256 of the binary that lies there for it already. One that was downloaded from elsewhere is another binary.
+ */
+export function knownChecksums(layout: Layout, entry: UpgradeInfo): string[] {
+  const announced = checksumsOf(entry);
+  if (objectionToUpgradeName(entry.name) !== undefined) return announced;
+  const note = readNote(buildLayout(layout, entry.name));
+  if (note === undefined) return announced;
+  const isItsOwn = note.origin === "local" || (note.url !== null && urlsOf(entry).includes(note.url));
+  return isItsOwn ? [...announced, note.sha256] : announced;
+}
