@@ -1,39 +1,47 @@
+import { NymvisorError } from "../model/errors.ts";
+import type { Instant } from "../model/instant.ts";
 import { printable } from "../model/names.ts";
 import { systemClock } from "../system/clock.ts";
+import { findProgram } from "./find-program.ts";
 import { type ChildEnvironment, launch } from "./launch.ts";
-import { MOST_LINES, TAIL_BYTES, type Tail } from "./tail.ts";
+import { joinTails, MOST_LINES, type Tail } from "./tail.ts";
 
 /** How long a journal of many gigabytes on a slow disk may take. */
 const ANSWER_LIMIT_MS = 5000;
+const SECOND = 1_000_000_000n;
 
 /**
- * What the journal has of a process, most recent last.
- * @param since milliseconds since 1970: an earlier process may have had the same pid.
- * @throws if there is no journalctl, it may not or cannot read the journal, or takes longer than 5 s.
+ * What the journal has of a process, most recent last. Its lines are there some milliseconds after they were printed.
+ * @param since of the wall clock: an earlier process may have had the same pid.
+ * @param limit milliseconds.
+ * @throws {NymvisorError} if there is no journalctl, it may not or cannot read the journal, or takes longer.
  */
-export async function journalLines(pid: number, since: number, environment: ChildEnvironment): Promise<Tail> {
-  const PATH = environment.PATH ?? "/usr/bin:/bin";
-  const program = Bun.which("journalctl", { PATH });
-  if (program === null) throw new Error("this machine has no journalctl");
+export async function journalLines(
+  pid: number,
+  since: Instant,
+  environment: ChildEnvironment,
+  limit: number = ANSWER_LIMIT_MS,
+): Promise<Tail> {
   const child = launch({
     command: [
-      program,
+      findProgram("journalctl", environment),
       "--quiet",
       "--no-pager",
       "--boot",
-      `--since=@${Math.floor(since / 1000)}`,
+      `--since=@${since / SECOND}`,
       `--lines=${MOST_LINES}`,
       "--all",
       "--output=cat",
+      // Of the process that wrote them, not of the one that opened the stream: systemd.journal-fields(7).
       `_PID=${pid}`,
     ],
-    environment: { PATH, LC_ALL: "C", SYSTEMD_COLORS: "0" },
+    environment: { LC_ALL: "C", SYSTEMD_COLORS: "0" },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
   });
   let late = false;
-  const cancelLimit = systemClock.after(ANSWER_LIMIT_MS, () => {
+  const cancelLimit = systemClock.after(limit, () => {
     late = true;
     child.killGroup();
   });
@@ -43,13 +51,13 @@ export async function journalLines(pid: number, since: number, environment: Chil
       readEnd(child.stderr),
       child.exited,
     ]);
-    if (late) throw new Error(`journalctl did not answer within ${ANSWER_LIMIT_MS / 1000} s`);
+    if (late) throw refuse(`journalctl did not answer within ${limit / 1000} s`);
     if (exitCode !== 0) {
       const said = complaint.bytes.toString("utf8").trim().split("\n").at(-1) ?? "";
-      throw new Error(`journalctl failed${said === "" ? "" : `: ${printable(said)}`}`);
+      throw refuse(`journalctl failed${said === "" ? "" : `: ${printable(said)}`}`);
     }
     if (lines.bytes.length === 0) {
-      throw new Error(
+      throw refuse(
         `the journal shows no line of pid ${pid}; to read those of services, a user must be in the group systemd-journal`,
       );
     }
@@ -60,13 +68,10 @@ export async function journalLines(pid: number, since: number, environment: Chil
   }
 }
 
+const refuse = (what: string) => new NymvisorError({ what });
+
 async function readEnd(stream: ReadableStream<Uint8Array> | null): Promise<Tail> {
-  let bytes = Buffer.alloc(0);
-  let cut = false;
-  for await (const part of stream ?? []) {
-    const all = Buffer.concat([bytes, part]);
-    cut ||= all.length > TAIL_BYTES;
-    bytes = all.subarray(-TAIL_BYTES);
-  }
-  return { bytes, cut };
+  let tail: Tail = { bytes: Buffer.alloc(0), cut: false };
+  for await (const part of stream ?? []) tail = joinTails(tail, { bytes: Buffer.from(part), cut: false });
+  return tail;
 }

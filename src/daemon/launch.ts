@@ -13,7 +13,7 @@ export interface LaunchRequest {
   environment: ChildEnvironment;
   stdin: "ignore" | "pipe" | number;
   stdout: Stream;
-  stderr: Stream;
+  stderr: Stream | "ignore";
   /** Written to its stdin if that is a pipe. */
   input?: string | undefined;
 }

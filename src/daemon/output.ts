@@ -1,8 +1,9 @@
-import { type BigIntStats, closeSync, fstatSync, openSync } from "node:fs";
-import { isatty } from "node:tty";
-import { reasonOf } from "../model/errors.ts";
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { NymvisorError, reasonOf } from "../model/errors.ts";
+import { systemClock } from "../system/clock.ts";
 import { journalLines } from "./journal-lines.ts";
 import type { ChildEnvironment } from "./launch.ts";
+import { findStreams, STDERR, STDOUT, type Stream } from "./streams.ts";
 import { shareLines, splitLines, type Tail } from "./tail.ts";
 import { readTail, Tee } from "./tee.ts";
 
@@ -24,17 +25,6 @@ export interface KeptOutput {
   end(): Promise<void>;
 }
 
-const STDOUT = 1;
-const STDERR = 2;
-
-/** What a descriptor of ours leads to. Two that lead to the same are one output. */
-interface Stream {
-  descriptors: number[];
-  identity: string;
-  kind: "file" | "journal" | "pipe" | "terminal" | "other";
-  size: number;
-}
-
 /** Where the end of an output is to be had. */
 interface Source {
   read(pid: number): Tail | Promise<Tail>;
@@ -49,74 +39,69 @@ interface Source {
  * inherited all the same.
  */
 export function keepOutput(environment: ChildEnvironment): KeptOutput {
-  const began = Date.now();
-  const streams = findStreams(environment.JOURNAL_STREAM);
-  const sources: Source[] = [];
-  const reasons: string[] = [];
-  let tee: Tee | undefined;
-  const attempt = (open: () => void) => {
-    try {
-      open();
-    } catch (error) {
-      reasons.push(reasonOf(error));
-    }
-  };
-
-  for (const stream of streams.filter(({ kind }) => kind === "file")) attempt(() => sources.push(fileSource(stream)));
-  if (streams.some(({ kind }) => kind === "journal")) {
-    // It keeps daemons apart by itself.
-    sources.push({ read: (pid) => journalLines(pid, began, environment), freeze() {} });
-  }
-  const pipes = streams.filter(({ kind }) => kind === "pipe");
-  if (pipes.length > 0) {
-    attempt(() => {
-      const opened = new Tee(
-        pipes.map(({ descriptors }) => descriptors[0] ?? STDOUT),
-        environment,
-      );
-      sources.push(
-        freezable(
-          () => opened.tail(),
-          () => opened.close(),
-        ),
-      );
-      tee = opened;
-    });
-  }
-  for (const { kind } of streams) {
-    if (kind === "terminal") reasons.push("its output goes to a terminal");
-    if (kind === "other") reasons.push("its output goes to no file, pipe or journal");
-  }
-
-  const givenFor = (descriptor: number): number => {
-    const stream = pipes.find(({ descriptors }) => descriptors.includes(descriptor));
-    return tee?.inputFor(stream?.descriptors[0] ?? descriptor) ?? descriptor;
-  };
-  const [stdout, stderr] = [givenFor(STDOUT), givenFor(STDERR)];
-  const collect = async (pid: number): Promise<LastLines> => {
-    const outputs: Buffer[][] = [];
-    const objections = [...reasons];
-    for (const source of sources) {
-      try {
-        outputs.push(splitLines(await source.read(pid)));
-      } catch (error) {
-        objections.push(reasonOf(error));
+  const began = systemClock.wall();
+  const given = { [STDOUT]: STDOUT, [STDERR]: STDERR };
+  const tees: Tee[] = [];
+  const open = ({ kind, descriptors, size }: Stream): Source => {
+    const [descriptor] = descriptors;
+    switch (kind) {
+      case "file":
+        return fileSource(descriptor, size);
+      case "journal":
+        // It keeps daemons apart by itself, and both outputs of one together.
+        return { read: (pid) => journalLines(pid, began, environment), freeze() {} };
+      case "pipe": {
+        const tee = new Tee(descriptor, environment);
+        tees.push(tee);
+        for (const one of descriptors) given[one] = tee.input;
+        return freezable(
+          () => tee.tail(),
+          () => tee.close(),
+        );
       }
+      case "terminal":
+        throw new NymvisorError({ what: "its output goes to a terminal" });
+      case "other":
+        throw new NymvisorError({ what: "its output goes to no file, pipe or journal" });
     }
-    if (outputs.length === 0) return { reason: objections.join("; ") };
-    return { lines: shareLines(outputs) };
   };
-
+  const sources = findStreams(environment.JOURNAL_STREAM).map((stream) => openOrReason(() => open(stream)));
   return {
-    stdout,
-    stderr,
-    handedOver: () => tee?.handedOver(),
-    lastLines: collect,
+    stdout: given[STDOUT],
+    stderr: given[STDERR],
+    handedOver() {
+      for (const tee of tees) tee.handedOver();
+    },
+    lastLines: (pid) => collect(sources, pid),
     async end() {
-      await tee?.drained();
+      await Promise.all(tees.map((tee) => tee.drained()));
       for (const source of sources) source.freeze();
     },
   };
+}
+
+/** A source that cannot be opened is one that says why at each look. */
+function openOrReason(open: () => Source): Source {
+  try {
+    return open();
+  } catch (error) {
+    return { read: () => Promise.reject(error), freeze() {} };
+  }
+}
+
+async function collect(sources: readonly Source[], pid: number): Promise<LastLines> {
+  const outputs: Buffer[][] = [];
+  const reasons = new Set<string>();
+  for (const source of sources) {
+    try {
+      outputs.push(splitLines(await source.read(pid)));
+    } catch (error) {
+      reasons.add(reasonOf(error));
+    }
+  }
+  // The one that says nothing does not speak for the one that cannot be read.
+  if (reasons.size > 0 && outputs.every((lines) => lines.length === 0)) return { reason: [...reasons].join("; ") };
+  return { lines: shareLines(outputs) };
 }
 
 function freezable(read: () => Tail, close: () => void): Source {
@@ -142,39 +127,8 @@ function asItIs<T>(look: () => T): () => T {
   }
 }
 
-function findStreams(journal: string | undefined): Stream[] {
-  const streams: Stream[] = [];
-  for (const descriptor of [STDOUT, STDERR]) {
-    const stat = statOf(descriptor);
-    const identity = stat === undefined ? `closed ${descriptor}` : `${stat.dev}:${stat.ino}`;
-    const same = streams.find((stream) => stream.identity === identity);
-    if (same !== undefined) same.descriptors.push(descriptor);
-    else {
-      const kind = stat === undefined ? "other" : kindOf(stat, descriptor, identity === journal);
-      streams.push({ descriptors: [descriptor], identity, kind, size: Number(stat?.size ?? 0n) });
-    }
-  }
-  return streams;
-}
-
-function statOf(descriptor: number): BigIntStats | undefined {
-  try {
-    return fstatSync(descriptor, { bigint: true });
-  } catch {
-    // A closed descriptor leads nowhere.
-    return undefined;
-  }
-}
-
-function kindOf(stat: BigIntStats, descriptor: number, isJournal: boolean): Stream["kind"] {
-  if (isJournal) return "journal";
-  if (stat.isFile()) return "file";
-  if (stat.isFIFO() || stat.isSocket()) return "pipe";
-  return isatty(descriptor) ? "terminal" : "other";
-}
-
 /** Opened by its descriptor: the file may have been given another name since, or none. @throws if it may not be read. */
-function fileSource({ descriptors: [descriptor], size: start }: Stream): Source {
+function fileSource(descriptor: number, start: number): Source {
   const file = openSync(`/proc/self/fd/${descriptor}`, "r");
   return freezable(
     () => {

@@ -68,12 +68,12 @@ export async function spawnReally({ command, environment, output, input }: Spawn
   const stdin = input === undefined ? "ignore" : "pipe";
   try {
     const child = await untilFree(() => launch({ command, environment, stdin, stdout, stderr, input }));
+    kept?.handedOver();
     return kept === undefined ? child : { ...child, output: outputOf(child, kept) };
   } catch (error) {
+    kept?.handedOver();
     await kept?.end();
     throw error;
-  } finally {
-    kept?.handedOver();
   }
 }
 

@@ -13,6 +13,12 @@ export interface Tail {
   cut: boolean;
 }
 
+/** One behind the other; of what was printed before a later end that is cut, nothing is known. */
+export function joinTails(before: Tail, after: Tail): Tail {
+  const bytes = after.cut ? after.bytes : Buffer.concat([before.bytes, after.bytes]);
+  return { bytes: bytes.subarray(-TAIL_BYTES), cut: before.cut || after.cut || bytes.length > TAIL_BYTES };
+}
+
 /** The lines without their line feeds, each no longer than 4 KiB: its beginning. What has no line feed yet is one, too. */
 export function splitLines({ bytes, cut }: Tail): Buffer[] {
   const lines: Buffer[] = [];
@@ -29,27 +35,27 @@ export function splitLines({ bytes, cut }: Tail): Buffer[] {
 
 /**
  * The last lines of several outputs that have no common order, one output after the other: 200 lines and 256 KiB in all.
- * Each has its share of them, and what those before it leave of theirs; so the most important is last.
+ * Each has its share of them, and what the others leave of theirs.
  */
 export function shareLines(outputs: readonly Buffer[][]): Buffer[] {
-  const shared: Buffer[] = [];
+  const share = { lines: Math.floor(MOST_LINES / outputs.length), bytes: Math.floor(MOST_BYTES / outputs.length) };
+  const shares = outputs.map((lines) => lastOf(lines, share));
   for (const [index, lines] of outputs.entries()) {
-    const left = outputs.length - index;
-    const lastOnes = lastOf(lines, (MOST_LINES - shared.length) / left, (MOST_BYTES - sizeOf(shared)) / left);
-    shared.push(...lastOnes);
+    const others = shares.filter((_, other) => other !== index).flat();
+    shares[index] = lastOf(lines, { lines: MOST_LINES - others.length, bytes: MOST_BYTES - sizeOf(others) });
   }
   // Copies, so that what was looked at can be let go.
-  return shared.map((line) => Buffer.from(line));
+  return shares.flat().map((line) => Buffer.from(line));
 }
 
 const sizeOf = (lines: readonly Buffer[]) => lines.reduce((sum, line) => sum + line.length, 0);
 
-function lastOf(lines: readonly Buffer[], most: number, mostBytes: number): Buffer[] {
+function lastOf(lines: readonly Buffer[], most: { lines: number; bytes: number }): Buffer[] {
   let first = lines.length;
   let bytes = 0;
-  while (first > 0 && lines.length - first < Math.floor(most)) {
+  while (first > 0 && lines.length - first < most.lines) {
     bytes += lines[first - 1]?.length ?? 0;
-    if (bytes > mostBytes) break;
+    if (bytes > most.bytes) break;
     first -= 1;
   }
   return lines.slice(first);

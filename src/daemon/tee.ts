@@ -1,8 +1,17 @@
 import { closeSync, fstatSync, ftruncateSync, readSync } from "node:fs";
+import { NymvisorError } from "../model/errors.ts";
 import { systemClock } from "../system/clock.ts";
-import { openMemoryFile, openPipe } from "../system/descriptors.ts";
-import { type ChildEnvironment, type LaunchedProcess, launch } from "./launch.ts";
-import { TAIL_BYTES, type Tail } from "./tail.ts";
+import { openMemoryFile } from "../system/descriptors.ts";
+import { findProgram } from "./find-program.ts";
+import type { ChildEnvironment } from "./launch.ts";
+import { MOST_KEPT_BYTES, type Relay, startRelay } from "./relay.ts";
+import { joinTails, TAIL_BYTES, type Tail } from "./tail.ts";
+
+/** What is printed between two looks has room in the file. */
+const LOOK_MS = 100;
+
+/** A tee that is held up by nobody ends within milliseconds of the daemon. */
+const PATIENCE_MS = 250;
 
 /**
  * An output that is a pipe cannot be read twice. The daemon is given another pipe, to a tee(1) that writes to ours what
@@ -12,115 +21,74 @@ import { TAIL_BYTES, type Tail } from "./tail.ts";
  * for one, and is gone with the processes that have it open; it is emptied before it grows large.
  */
 export class Tee {
-  readonly #memory: number;
-  /** The writing ends that the daemon is given, by which descriptor of ours they lead to. */
-  readonly #inputs = new Map<number, number>();
-  readonly #processes: LaunchedProcess[] = [];
+  readonly #file = openMemoryFile("daemon output");
+  readonly #relay: Relay;
   /** What was in the file when it was last emptied. */
   #before: Tail = { bytes: Buffer.alloc(0), cut: false };
-  #overflown = false;
+  #incomplete = false;
+  #closed = false;
   #cancelLook = () => {};
 
-  /** @param descriptors of ours, each with a reader of its own. @throws if there is no tee, or it cannot be started. */
-  constructor(descriptors: readonly number[], environment: ChildEnvironment) {
-    const path = environment.PATH ?? USUAL_PATH;
-    const program = Bun.which("tee", { PATH: path });
-    if (program === null) throw new Error("this machine has no tee");
-    this.#memory = openMemoryFile("daemon output");
+  /** @param output a descriptor of ours. @throws if there is no tee, or it cannot be started. */
+  constructor(output: number, environment: ChildEnvironment) {
     try {
-      for (const descriptor of descriptors) this.#start(program, descriptor);
+      const program = findProgram("tee", environment);
+      this.#relay = startRelay(program, output, () => (this.#closed ? "ignore" : this.#file));
     } catch (error) {
-      this.handedOver();
-      closeSync(this.#memory);
+      closeSync(this.#file);
       throw error;
     }
+    // Beyond its limit tee does without the file, and says so in the end.
+    this.#relay.ended.then(({ exitCode }) => {
+      if (exitCode !== null && exitCode !== 0) this.#incomplete = true;
+    });
     this.#look();
   }
 
-  #start(program: string, descriptor: number): void {
-    const { read, write } = openPipe();
-    this.#inputs.set(descriptor, write);
-    try {
-      const tee = launch({
-        command: ["/bin/sh", "-c", BECOME_TEE, program],
-        environment: {},
-        stdin: read,
-        stdout: descriptor,
-        stderr: this.#memory,
-      });
-      // It lives as long as anybody has its pipe, be it a process that the daemon leaves behind.
-      tee.unref();
-      this.#processes.push(tee);
-    } finally {
-      closeSync(read);
-    }
-  }
-
   /** What the daemon writes to in place of our descriptor. */
-  inputFor(descriptor: number): number | undefined {
-    return this.#inputs.get(descriptor);
+  get input(): number {
+    return this.#relay.write;
   }
 
-  /** The daemon has its ends of the pipes: tee sees the end of its input when the last process that has them is gone. */
+  /** The daemon has its end of the pipe. The one here would keep the pipe open beyond it. */
   handedOver(): void {
-    for (const write of this.#inputs.values()) closeSync(write);
-    this.#inputs.clear();
+    closeSync(this.#relay.write);
   }
 
-  /** @throws if it printed faster than could be kept. */
+  /** @throws {NymvisorError} if more was printed than could be kept. */
   tail(): Tail {
-    const now = readTail(this.#memory, 0, fstatSync(this.#memory).size);
-    if (this.#overflown) throw new Error("it printed faster than its lines could be kept");
-    const bytes = Buffer.concat([this.#before.bytes, now.bytes]);
-    return { bytes: bytes.subarray(-TAIL_BYTES), cut: this.#before.cut || now.cut || bytes.length > TAIL_BYTES };
+    if (this.#incomplete) throw new NymvisorError({ what: "it printed faster than its lines could be kept" });
+    return joinTails(this.#before, this.#readFile());
   }
 
   /** Waits until all that was printed has arrived, but not for a reader that stands still. */
   async drained(): Promise<void> {
     const late = Promise.withResolvers<void>();
     const cancel = systemClock.after(PATIENCE_MS, late.resolve);
-    await Promise.race([Promise.all(this.#processes.map(({ exited }) => exited)), late.promise]);
+    await Promise.race([this.#relay.ended, late.promise]);
     cancel();
   }
 
   close(): void {
     this.#cancelLook();
-    closeSync(this.#memory);
+    this.#closed = true;
+    closeSync(this.#file);
   }
 
   #look(): void {
-    const { size } = fstatSync(this.#memory);
-    // Beyond its limit tee does without the file, and what is in it gets old.
-    if (size >= FULL_BYTES) this.#overflown = true;
+    const { size } = fstatSync(this.#file);
+    if (size >= MOST_KEPT_BYTES) this.#incomplete = true;
     if (size > TAIL_BYTES) {
-      this.#before = readTail(this.#memory, 0, size);
-      ftruncateSync(this.#memory);
+      this.#before = this.#readFile();
+      ftruncateSync(this.#file);
     }
     this.#cancelLook = systemClock.after(LOOK_MS, () => this.#look());
   }
+
+  #readFile(): Tail {
+    return readTail(this.#file, 0, fstatSync(this.#file).size);
+  }
 }
-
-const USUAL_PATH = "/usr/local/bin:/usr/bin:/bin";
-
-/** The file is emptied so often; what is printed in between has room up to its limit. */
-const LOOK_MS = 100;
-
-/** `ulimit -f` counts blocks of 512 bytes (POSIX): 32 MiB. A nymvisor that was killed empties nothing any more. */
-const FULL_BLOCKS = 65_536;
-const FULL_BYTES = FULL_BLOCKS * 512;
-
-/** A tee that is held up by nobody ends within milliseconds of the daemon. */
-const PATIENCE_MS = 250;
-
-/**
- * Whoever stops nymvisor may signal everything that it has started; tee ends when its input does, not before the daemon.
- * The file takes the place of its stderr, and what it might complain of has no place in the daemon's output. It is opened
- * anew, for appending, so that emptying it leaves no gap.
- */
-const BECOME_TEE = `trap '' HUP INT QUIT TERM USR1 USR2 XFSZ
-ulimit -f ${FULL_BLOCKS}
-exec 3>&2 2>/dev/null
-exec "$0" -a /proc/self/fd/3`;
 
 /** What an open file holds from `start` to `end`, no more than the last MiB of it. */
 export function readTail(descriptor: number, start: number, end: number): Tail {

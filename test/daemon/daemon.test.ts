@@ -106,6 +106,12 @@ describe("a daemon that is started", () => {
   });
 });
 
+test("a daemon whose last lines nobody will ask for has none, and that is the reason", async () => {
+  const daemon = await start(script("exit 0"));
+  await daemon.ended;
+  expect(await daemon.lastLines()).toEqual({ reason: "its output was not kept" });
+});
+
 test("a daemon of which no note can be made is started and stopped all the same, and that is said once", async () => {
   rmSync(instance.layout.homeNymvisor, { recursive: true });
   const daemon = await startSample();
