@@ -41,7 +41,7 @@ export class Archivist {
   private failures = 0;
   private cancelRetry: () => void = () => {};
   private released: string | null = null;
-  private current: AbortController | undefined;
+  private current: { copy: string; calledOff: AbortController } | undefined;
 
   constructor(private readonly context: ArchivistContext) {}
 
@@ -57,7 +57,8 @@ export class Archivist {
   /** Lets go of a copy, which somebody else needs: nothing of it is read or removed any more when this settles. */
   async release(copy: string): Promise<void> {
     this.released = copy;
-    this.current?.abort(new NymvisorError({ what: "the copy is needed for a way back" }));
+    if (this.current?.copy !== copy) return;
+    this.current.calledOff.abort(new NymvisorError({ what: "the copy is needed for a way back" }));
     await this.working;
   }
 
@@ -96,8 +97,9 @@ export class Archivist {
 
   private async archive({ copy, name, order }: PendingArchive): Promise<boolean> {
     const { clock, emit, environment } = this.context;
-    this.current = new AbortController();
-    const signal = AbortSignal.any([this.over.signal, this.current.signal]);
+    const calledOff = new AbortController();
+    this.current = { copy, calledOff };
+    const signal = AbortSignal.any([this.over.signal, calledOff.signal]);
     const began = clock.monotonic();
     try {
       const archived = await this.context.archiveInBackground(order, { environment, signal });
@@ -116,6 +118,8 @@ export class Archivist {
       emit({ type: "archive.failed", name, copy, reason: adviceOf(error), retryIn });
       this.retry(retryIn);
       return false;
+    } finally {
+      this.current = undefined;
     }
   }
 

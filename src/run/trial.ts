@@ -52,7 +52,22 @@ export class Trial {
     const { layout, configuration, environment, emit } = this.context;
     const { set, found, trouble } = findChecks(layout, configuration, { args, variables: environment });
     if (trouble !== null) emit({ type: "warning", about: "the health of the node", reason: trouble });
-    return running === undefined ? set : [...set, ...(await answeredChecks(found, running, signal))];
+    if (running === undefined) return set;
+    const [answered] = await Promise.all([
+      answeredChecks(found, running, signal),
+      this.tellUnmet(set, running, signal),
+    ]);
+    return [...set, ...answered];
+  }
+
+  /** What a person has set counts in any case; but that it does not even hold for what runs well is worth knowing. */
+  private async tellUnmet(set: readonly HealthCheck[], running: BuildInfo, signal: AbortSignal): Promise<void> {
+    const { configuration, environment, emit } = this.context;
+    const commandLimit = configuration.health.command_timeout;
+    const { well, reasons } = await new HealthProbe(set, running, { commandLimit, environment }).look(signal);
+    if (well) return;
+    const reason = `the version that runs does not meet it either, so the next one will be gone back from: ${reasons.join("; ")}`;
+    emit({ type: "warning", about: "what [health] asks for", reason });
   }
 
   /** A process has started: what an earlier one has answered is no measure for it. */

@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { type ChildEnvironment, endGroup, spawnChild } from "../../daemon/spawn.ts";
 import { NymvisorError, reasonOf } from "../../model/errors.ts";
+import { sweepTemporaries } from "../../system/durable.ts";
 import { ARCHIVE_CHILD, ownProgram } from "../../system/own-program.ts";
 import {
   type ArchiveOrder,
@@ -21,9 +23,6 @@ export interface BackgroundOptions {
   program?: readonly [string, ...string[]];
 }
 
-/** How long a process that was called off may take to tidy up. */
-const TIDY_MS = 5000;
-
 /** What it says on stderr is for the report of a crash only. */
 const LONGEST_COMPLAINT = 2000;
 
@@ -44,11 +43,8 @@ export async function archiveInBackground(
     output: "pipe",
     input: `${JSON.stringify(archiveOrderSchema.encode({ ...order, parent: process.pid }))}\n`,
   });
-  let killer: ReturnType<typeof setTimeout> | undefined;
-  const callOff = () => {
-    child.endInput?.();
-    killer = setTimeout(() => child.killGroup(), TIDY_MS);
-  };
+  // At its priority it might need long to hear of it, and whoever calls it off may be waiting to put a node back.
+  const callOff = () => child.killGroup();
   signal?.addEventListener("abort", callOff, { once: true });
   try {
     const [word, complaint, ending] = await Promise.all([
@@ -65,10 +61,10 @@ export async function archiveInBackground(
       why: `it ended ${how}${complaint === "" ? "" : `: ${complaint}`}`,
     });
   } finally {
-    clearTimeout(killer);
     signal?.removeEventListener("abort", callOff);
     child.endInput?.();
     await endGroup(child);
+    if (signal?.aborted === true) sweepTemporaries(join(order.backups, order.folder));
   }
 }
 
