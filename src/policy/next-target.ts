@@ -3,14 +3,16 @@ import type { Hold, Moment, RunState, Target } from "./run-state.ts";
 import { isOpen } from "./window.ts";
 
 /**
- * What is performed now, or null. A way back comes first; while a version is on probation nothing else is begun.
+ * What is performed now, or null. A way back comes first; while a version is on probation nothing else is begun but what a
+ * person has named the time of: perhaps that mends what is wrong with it.
  */
 export function nextTarget(state: RunState, now: Moment): Target | null {
   if (state.recording !== null) return null;
   const back = nextWayBack(state, now);
   if (back !== null) return back;
-  if (state.probation !== null || state.plan.goBack !== null) return null;
-  const { plan, forward } = state;
+  const { plan, forward, probation } = state;
+  if (plan.goBack !== null) return null;
+  if (probation !== null) return probation.failed === null && !plan.behind ? nextUpgrade(state, now) : null;
   if (plan.behind && plan.forwardObjection === null) {
     if (plan.forwardWaitsFor !== null) return null;
     const wanted = plan.currentOrdered || (!isOnHold(plan.holds, now) && mayStop(state, now));
@@ -38,6 +40,7 @@ function nextUpgrade(state: RunState, now: Moment): Target | null {
     if (entry.objection !== null) continue;
     if (entry.due > now.wall) return null;
     if (isOnHold(state.plan.holds, now) && !entry.despiteHold) continue;
+    if (!entry.anyTime && state.probation !== null) continue;
     if (!entry.anyTime && !isOpen(state.settings.windows, now.wall)) continue;
     const progress = state.progress.get(entry.name);
     if (progress === undefined) continue;

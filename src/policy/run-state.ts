@@ -177,6 +177,8 @@ export type UpgradeResult =
       manual: { version: string; notes: string; source: string } | null;
       /** Why the documents that follow from the switch could not all be written yet, or null. */
       unrecorded: string | null;
+      /** They are to be written once the daemon runs: it does not wait for them. */
+      toRecord?: boolean;
       /** Why there is no way back from it, should it not prove itself, or null; after a way back it says nothing. */
       noWayBack: string | null;
     }

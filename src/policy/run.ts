@@ -111,7 +111,7 @@ function react(state: RunState, input: RunInput, now: Moment, effects: Effect[],
     case "upgrade-ended":
       return upgradeEnded(state, input.result, now, effects, say);
     case "recorded":
-      if (state.recording !== null) say({ type: "documents.in-order" });
+      if (state.recording !== null && state.recording.failures > 0) say({ type: "documents.in-order" });
       return { ...state, recording: null };
     case "recording-failed":
       return postponeRecording(state, input.reason, now, say);
@@ -150,7 +150,10 @@ const UNRECORDED = "the documents of the last upgrade";
 
 /** Upgrades wait until the last one is in the documents. */
 function startRecording(state: RunState, now: Moment, effects: Effect[]): RunState {
-  if (state.recording === null || now.monotonic < state.recording.retryAt) return state;
+  const { recording, phase } = state;
+  if (recording === null || now.monotonic < recording.retryAt) return state;
+  // What only waits for the daemon to run waits until it does.
+  if (recording.failures === 0 && phase.kind === "starting") return state;
   effects.push({ type: "record" });
   return state;
 }
@@ -326,7 +329,9 @@ function recordResult(
   say: Say,
 ): RunState {
   const left = result.outcome === "done" || result.outcome === "failed" ? (result.unrecorded ?? null) : null;
-  const state = left === null ? before : postponeRecording(before, left, now, say);
+  const later = result.outcome === "done" && result.toRecord === true;
+  const pending = later ? { ...before, recording: { failures: 0, retryAt: now.monotonic } } : before;
+  const state = left === null ? pending : postponeRecording(before, left, now, say);
   if (result.outcome === "done") {
     // Read anew right after this.
     const plan: PlanView = { ...state.plan, behind: false, goBack: null };

@@ -26,6 +26,7 @@ import { mappedShared } from "../upgrade/copy/mapped-shared.ts";
 import { keepLastGood } from "../upgrade/last-good.ts";
 import { requireOperator, writeOperator } from "../upgrade/operator.ts";
 import { copyOnProbation, whyNoWayBack } from "../upgrade/probation-note.ts";
+import { recordPending } from "../upgrade/record-pending.ts";
 import { sourceRecords } from "../upgrade/source-records.ts";
 import { LocalStagingError, stage } from "../upgrade/stage.ts";
 import { takeStock } from "../upgrade/take-stock.ts";
@@ -369,6 +370,7 @@ export class Supervisor {
     await this.watcher?.close();
     await this.finishArchives();
     await Promise.allSettled(this.background);
+    await this.recordAtTheEnd();
     this.endTurn();
   }
 
@@ -445,7 +447,8 @@ export class Supervisor {
         // What its source says of it has to be looked at again, or it would come back.
         if (effect.event.type === "upgrade.withdrawn") this.poller?.review();
         if (effect.event.type === "upgrade.done" && effect.event.downtime !== null) {
-          this.inBackground(this.trial.noteDowntime(effect.event.downtime));
+          this.trial.wasDownFor(effect.event.downtime);
+          if (this.state?.recording === null) this.inBackground(this.trial.switchNoted());
         }
         break;
       case "start-daemon":
@@ -643,6 +646,7 @@ export class Supervisor {
     const controller = new AbortController();
     this.upgrade = controller;
     const result = await this.performInTurn(controller.signal, target);
+    if (target.kind === "back" && result.outcome === "done") this.trial.forget();
     if ("kept" in result && result.kept !== null && result.outcome === "done") this.keepLines(result.kept);
     this.upgrade = undefined;
     if (result.outcome !== "done" && !result.stopped) this.endTurn();
@@ -686,9 +690,10 @@ export class Supervisor {
     const releaseCopy = (copy: string) => this.archivist.release(copy);
     const both = { ...this.context, ...this.context.services, signal, stopDaemon };
     if (target.kind === "back") {
-      return goBack({ ...both, releaseCopy, emit: (event) => this.tellWayBack(event) }, target).finally(() =>
-        this.archivist.takeBack(),
-      );
+      return goBack(
+        { ...both, releaseCopy, recordsLater: true, emit: (event) => this.tellWayBack(event) },
+        target,
+      ).finally(() => this.archivist.takeBack());
     }
     return perform(
       {
@@ -696,6 +701,9 @@ export class Supervisor {
         settle: () => this.putInOrder(signal),
         lastLook: (target) => this.lastLook(target, signal),
         mapped: () => this.mapped(),
+        recordsLater: ({ manual }) =>
+          !manual && this.stopRequested === undefined && this.context.configuration.daemon.restart_after_upgrade,
+        trialBegins: (note) => this.trial.begins(note),
         healthChecks: () => this.trial.checksFor(this.daemon === undefined ? undefined : this.runs, this.args, signal),
         beginCopy: (request) => {
           this.copyInUse = request.destination;
@@ -733,15 +741,34 @@ export class Supervisor {
     if (this.recording) return;
     this.recording = true;
     try {
-      // As at a start: what stands in the way is put in order, and the journal is finished.
-      await this.putInOrder();
+      await this.writeDocuments();
       // Before the news, with which the next upgrade begins: until now this home seemed to be behind.
       this.readPlan(true);
       this.take({ type: "recorded" });
+      await this.trial.switchNoted();
     } catch (error) {
       this.take({ type: "recording-failed", reason: adviceOf(error) });
     } finally {
       this.recording = false;
+    }
+  }
+
+  /** What a switch of this run has left to be written; or, as at a start, whatever stands in the way is put in order. */
+  private async writeDocuments(): Promise<void> {
+    const { layout, clock } = this.context;
+    const emit: Emit = (event) => this.tellWayBack(event);
+    await withLock(layout.upgradeLock, "the documents of an upgrade", () => {
+      if (!recordPending({ layout, clock, emit })) takeStock({ layout, clock, emit });
+    });
+  }
+
+  /** A run that was asked to end between a switch and the documents; if that fails the next start finishes it. */
+  private async recordAtTheEnd(): Promise<void> {
+    if (this.state === undefined || this.state.recording === null || this.recording) return;
+    try {
+      await this.writeDocuments();
+    } catch (error) {
+      this.context.emit({ type: "warning", about: "the documents of the last upgrade", reason: adviceOf(error) });
     }
   }
 

@@ -1,6 +1,6 @@
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
-import { toMilliseconds } from "../model/duration.ts";
+import { type Duration, toMilliseconds } from "../model/duration.ts";
 import { reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import type { HealthCheck } from "../model/health.ts";
@@ -34,11 +34,22 @@ export class Trial {
   private probe: HealthProbe | undefined;
   private noted: { progress: ProbationProgress; at: bigint } | undefined;
   private complained = false;
+  /** What is tried since this run has switched to it. */
+  private begun: ProbationNote | undefined;
+  private downtime: Duration | undefined;
 
   constructor(private readonly context: TrialContext) {}
 
+  /** A version is tried from now on; that is noted later, or cannot be. */
+  begins(note: ProbationNote): void {
+    this.begun = note;
+    this.probe = undefined;
+    this.noted = undefined;
+  }
+
   /** The version on probation; undefined: none is. */
   note(): ProbationNote | undefined {
+    if (this.begun !== undefined) return this.begun;
     const found = readProbation(this.context.layout);
     return found.state === "found" ? found.value : undefined;
   }
@@ -99,9 +110,10 @@ export class Trial {
       before.progress.quits !== progress.quits;
     if (!happened && toMilliseconds(now - before.at) < NOTE_EVERY_MS) return;
     try {
-      const note = this.note();
-      if (note === undefined) return;
-      writeProbation(layout, { ...note, progress });
+      // Where the switch is not noted yet, what follows from it is not either.
+      const found = readProbation(layout);
+      if (found.state !== "found") return;
+      writeProbation(layout, { ...found.value, progress });
       this.noted = { progress, at: now };
       this.complained = false;
     } catch (error) {
@@ -110,17 +122,28 @@ export class Trial {
     }
   }
 
-  /** The node did not answer for so long at the switch: for the history. Never throws. */
-  async noteDowntime(downtime: bigint): Promise<void> {
+  /** The node did not run for so long at the switch: for the history, once that is written. */
+  wasDownFor(downtime: Duration): void {
+    this.downtime = downtime;
+  }
+
+  /** Notes what is known by now of a switch that is written down. Never throws. */
+  async switchNoted(): Promise<void> {
+    const { downtime } = this;
     const note = this.note();
-    if (note === undefined) return;
-    await this.change("the outcome of the upgrade", () => {
-      changeOutcome(
-        this.context.layout,
-        { home: this.context.layout.home, performedAt: note.performedAt },
-        { downtime },
-      );
-    });
+    if (downtime === undefined || note === undefined) return;
+    const { layout } = this.context;
+    const key = { home: layout.home, performedAt: note.performedAt };
+    const noted = await this.change("the outcome of the upgrade", () => changeOutcome(layout, key, { downtime }));
+    if (noted) this.downtime = undefined;
+  }
+
+  /** Nothing is tried any more: the node went back. */
+  forget(): void {
+    this.probe = undefined;
+    this.noted = undefined;
+    this.begun = undefined;
+    this.downtime = undefined;
   }
 
   /** The version has passed, or stays although it has failed. Tries until it is written, or the run ends. */
@@ -145,8 +168,7 @@ export class Trial {
       });
       if (signal.aborted) return;
     }
-    this.probe = undefined;
-    this.noted = undefined;
+    this.forget();
   }
 
   private async change(what: string, write: () => void): Promise<boolean> {

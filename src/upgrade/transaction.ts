@@ -1,6 +1,6 @@
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
-import type { UpgradeInfo } from "../model/documents.ts";
+import { encodeDocument, type UpgradeInfo, upgradeInfoSchema } from "../model/documents.ts";
 import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import type { HealthCheck } from "../model/health.ts";
@@ -22,8 +22,8 @@ import { buildInfoOf } from "./build-information.ts";
 import type { HomeCopy } from "./copy/home-copy.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
-import { noteOutcome } from "./outcomes.ts";
-import { type Trial, whyNoWayBack, writeProbation } from "./probation-note.ts";
+import { changeOutcome, noteOutcome } from "./outcomes.ts";
+import { type ProbationNote, readProbation, type Trial, whyNoWayBack, writeProbation } from "./probation-note.ts";
 import { type Saving, startSaving } from "./save-home.ts";
 import {
   appendHistory,
@@ -67,6 +67,10 @@ export interface TransactionContext {
   lastLook(target: Forth): Promise<string | null>;
   /** What the daemon has mapped writable and shared: see `mappedShared`. */
   mapped(): ReadonlySet<string>;
+  /** Of the documents only those that others go by are written before the new version is started; the journal stays. */
+  recordsLater?(info: UpgradeInfo): boolean;
+  /** What is tried from now on, before anything of it is noted. */
+  trialBegins?(note: ProbationNote): void;
   /** How the new version is to be judged, as far as the one that still runs can tell. */
   healthChecks(): Promise<HealthCheck[]>;
   checkBackupRoom: typeof checkBackupRoom;
@@ -114,9 +118,15 @@ export async function perform(context: TransactionContext, target: Forth): Promi
     journal = { ...journal, state: "switching", performedAt: context.clock.wall() };
     writeJournal(context.layout, journal);
     const { layout, signal } = context;
+    let later = false;
     const write = () => {
       const info = target.kind === "upgrade" ? takeSwitch(context, journal, prepared) : prepared.info;
-      record(context, { ...journal, state: "recording", to: info });
+      const switched: Journal = { ...journal, to: info };
+      const note = noteOf(switched);
+      if (note !== undefined) context.trialBegins?.(note);
+      later = context.recordsLater?.(info) === true;
+      if (later) recordSwitchOnly(context, journal, switched);
+      else record(context, { ...switched, state: "recording" });
       if (target.kind === "forward") context.emit({ type: "node.brought-forward", from: journal.from, to: info.name });
       return target.kind === "upgrade" ? personNeeded(layout, info) : null;
     };
@@ -124,7 +134,7 @@ export async function perform(context: TransactionContext, target: Forth): Promi
     const manual = await withLock(layout.upgradeLock, purpose, write, { signal });
     const { name, version } = prepared.info;
     const noWayBack = noWayBackFrom(context, journal);
-    return { outcome: "done", name, version, stoppedAt, manual, unrecorded: null, noWayBack };
+    return { outcome: "done", name, version, stoppedAt, manual, unrecorded: null, toRecord: later, noWayBack };
   } catch (error) {
     const result = giveUp(context, error, { stopped, stoppedAt, begun });
     if (isOver(result)) await discardQuietly(saving, context.emit);
@@ -324,8 +334,11 @@ function takeSwitch(
   if (saved.state === "missing" || rewritten) writeUpgradeInfo(build, entry);
   moveCurrent(layout, build, journal.from);
   emit({ type: "upgrade.switched", name: info.name, version: journal.to.version });
-  return entry;
+  return isSame(entry, journal.to) ? journal.to : entry;
 }
+
+const isSame = (left: UpgradeInfo, right: UpgradeInfo) =>
+  encodeDocument(upgradeInfoSchema, left) === encodeDocument(upgradeInfoSchema, right);
 
 /**
  * Moves `current`, or leaves it where it was. A move that the disk does not confirm is taken back: it may be gone after
@@ -360,32 +373,76 @@ function isSynced(folder: string): boolean {
  * Writes what follows from a switch that has happened, and ends the transaction. It may be repeated any number of times,
  * and the caller holds `upgrade.lock`.
  */
-export function record(
-  { layout, clock, emit }: Pick<TransactionContext, "layout" | "clock" | "emit">,
-  journal: Journal,
-): void {
-  const { to, build, kind, trial } = journal;
-  const performedAt = journal.performedAt ?? clock.wall();
-  writeJournal(layout, { ...journal, performedAt });
-  writeVersionRecord(layout, { name: to.name, version: to.version, upgradeTime: performedAt, binaryDetails: build });
-  if (kind === "upgrade") {
-    // Before it leaves the plan: should that be all that can be written, another node may move on from it meanwhile.
-    const kept = appendHistory(layout, { performedAt, info: to }, formatStamp(clock.wall()));
-    if (kept !== undefined)
-      emit({ type: "document.set-aside", path: layout.history, kept, reason: "it could not be read" });
-    const plan = requirePlan(layout);
-    writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
-  }
-  if (trial !== null) beginTrial(layout, journal, trial, performedAt);
+export function record(context: RecordContext, journal: Journal): void {
+  const { layout, clock } = context;
+  const performed: Journal = { ...journal, performedAt: journal.performedAt ?? clock.wall() };
+  writeJournal(layout, performed);
+  recordSwitch(context, performed);
+  const note = noteOf(performed);
+  if (note !== undefined) beginTrial(layout, note);
   removeJournal(layout);
 }
 
-/** What is noted of an upgrade is that it is on probation, until there is a verdict. */
-function beginTrial(layout: Layout, { to, build, kind, backup }: Journal, trial: Trial, performedAt: Instant): void {
+type RecordContext = Pick<TransactionContext, "layout" | "clock" | "emit">;
+
+/** What this home runs, what was performed, and what is planned: what operators and other nodes go by. */
+function recordSwitch({ layout, clock, emit }: RecordContext, { to, build, kind, performedAt }: Journal): void {
+  if (performedAt === null) throw new Error("the switch has no moment");
+  writeVersionRecord(layout, { name: to.name, version: to.version, upgradeTime: performedAt, binaryDetails: build });
+  if (kind === "forward") return;
+  // Before it leaves the plan: should that be all that can be written, another node may move on from it meanwhile.
+  const kept = appendHistory(layout, { performedAt, info: to }, formatStamp(clock.wall()));
+  if (kept !== undefined) {
+    emit({ type: "document.set-aside", path: layout.history, kept, reason: "it could not be read" });
+  }
+  const plan = requirePlan(layout);
+  writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
+}
+
+/** A person did not wait for the verdict on the version before: there is none. */
+function leaveTrial(layout: Layout, at: Instant): void {
+  const found = readProbation(layout);
+  if (found.state !== "found" || found.value.performedAt === at) return;
+  const key = { home: layout.home, performedAt: found.value.performedAt };
+  changeOutcome(layout, key, {
+    state: "left",
+    why: "a person wanted another version before its verdict",
+    decidedAt: at,
+  });
+}
+
+/**
+ * As much of it as is to be there when the new version runs. The journal stays for the rest: of an upgrade as it is, unless
+ * its entry in the plan was rewritten meanwhile; of a home that only follows `current` once it says that it does.
+ */
+function recordSwitchOnly(context: RecordContext, noted: Journal, switched: Journal): void {
+  const { layout } = context;
+  if (switched.kind === "forward") writeJournal(layout, { ...switched, state: "recording" });
+  else if (switched.to !== noted.to) writeJournal(layout, switched);
+  recordSwitch(context, switched);
+}
+
+/** What a journal whose switch has been made says of the trial that follows; undefined: there is none. */
+function noteOf({ to, build, kind, backup, trial, performedAt }: Journal): ProbationNote | undefined {
+  if (trial === null || performedAt === null) return undefined;
   const { name } = to;
-  const version = build.build_version;
-  const { sha256, from, fromVersion } = trial;
-  writeProbation(layout, { ...trial, kind, name, version, build, saved: backup, performedAt, progress: NO_PROGRESS });
+  return {
+    ...trial,
+    kind,
+    name,
+    version: build.build_version,
+    build,
+    saved: backup,
+    performedAt,
+    progress: NO_PROGRESS,
+  };
+}
+
+/** What is noted of an upgrade is that it is on probation, until there is a verdict. */
+function beginTrial(layout: Layout, note: ProbationNote): void {
+  leaveTrial(layout, note.performedAt);
+  writeProbation(layout, note);
+  const { performedAt, kind, name, version, sha256, from, fromVersion, saved: backup } = note;
   const tried = { performedAt, kind, name, version, sha256, home: layout.home, from, fromVersion };
   noteOutcome(layout, { ...UNDECIDED, ...tried, state: "on-probation", backup });
 }

@@ -87,8 +87,8 @@ describe("a release that is due", () => {
     await run.waitForEvent("started", { version: "1.1.0" });
   });
 
-  test("follows the one before it: an upgrade of an upgrade", async () => {
-    await using node = await prepareNode();
+  test("follows the one before it once that has proven itself: an upgrade of an upgrade", async () => {
+    await using node = await prepareNode({ settings: { NYMVISOR_HEALTH_PROBATION: "100ms" } });
     node.release("1.1.0");
     await using run = await node.run();
     await run.waitForEvent("started", { version: "1.1.0" });
@@ -117,8 +117,8 @@ describe("a release that is due", () => {
     expect(node.events.of("signal", "1.0.0")).toHaveLength(1);
   });
 
-  test("whose new version fails at once ends nymvisor with that version's status", async () => {
-    await using node = await prepareNode();
+  test("whose new version fails at once, and is not gone back from, ends nymvisor with that version's status", async () => {
+    await using node = await prepareNode({ settings: { NYMVISOR_ROLLBACK_AUTOMATIC: "false" } });
     node.release("1.1.0", { behaviour: { exitAfter: 0, exitCode: 12 } });
     await using run = await node.run();
     expect((await run.ended()).status).toBe(12);

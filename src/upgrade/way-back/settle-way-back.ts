@@ -84,13 +84,8 @@ export function decidedWayBack(layout: Layout): WayBackJournal | undefined {
  * number of times; the caller holds `upgrade.lock`. All of it is durable when it returns.
  */
 export function recordWayBack({ layout, clock, emit }: RecordContext, journal: WayBackJournal): void {
-  const { from, to, movesCurrent, saved } = journal;
-  if (movesCurrent && readCurrent(layout) === from.name) switchCurrent(layout, buildLayout(layout, to.name));
-  writeVersionRecord(layout, recordOf(journal));
-  if (movesCurrent) {
-    const plan = requirePlan(layout);
-    writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
-  }
+  const { from, to, saved } = journal;
+  recordWhatRuns(layout, journal);
   const outcomes = withWayBack(requireOutcomes(layout), layout, journal, clock.wall());
   writeOutcomes(layout, outcomes);
   const operator = requireOperator(layout);
@@ -102,6 +97,17 @@ export function recordWayBack({ layout, clock, emit }: RecordContext, journal: W
   if (saved?.kind === "kept") removeFileDurably(rolledBackPaths(saved.path).note);
   removeWayBackJournal(layout);
   emit({ type: "node.put-back", from: from.name, to: to.name, why: journal.why, kept: journal.kept });
+}
+
+/** Where `current` points, what this home runs, and what is planned: what operators and other nodes go by. */
+export function recordWhatRuns(layout: Layout, journal: WayBackJournal): void {
+  const { from, to, movesCurrent } = journal;
+  if (movesCurrent && readCurrent(layout) === from.name) switchCurrent(layout, buildLayout(layout, to.name));
+  writeVersionRecord(layout, recordOf(journal));
+  if (movesCurrent) {
+    const plan = requirePlan(layout);
+    writePlan(layout, { ...plan, current: to, queuedUp: plan.queuedUp.filter(({ name }) => name !== to.name) });
+  }
 }
 
 /** What the record of the home says after it. */

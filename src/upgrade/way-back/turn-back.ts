@@ -27,7 +27,7 @@ import { describeBuild } from "../take-stock.ts";
 import { dropUnproven } from "./held-files.ts";
 import { readWayBackJournal, type WayBackJournal, writeWayBackJournal } from "./journal.ts";
 import { othersAllow } from "./others-allow.ts";
-import { decidedWayBack, forgetWayBack, recordWayBack, removeUnpacked } from "./settle-way-back.ts";
+import { decidedWayBack, forgetWayBack, recordWayBack, recordWhatRuns, removeUnpacked } from "./settle-way-back.ts";
 
 /**
  * The way back from a version that did not prove itself, or that a person does not want: the home as it was before is put
@@ -45,6 +45,8 @@ export interface WayBackContext {
   releaseCopy(path: string): Promise<void>;
   settleCopy: typeof settleCopy;
   extractArchive: typeof extractArchive;
+  /** Of the documents only those that others go by are written before the old version is started; the journal stays. */
+  recordsLater?: boolean;
   /** Aborted when it is to be given up; from the moment on that it is decided it is never interrupted. */
   signal: AbortSignal;
 }
@@ -85,10 +87,14 @@ export async function turnBack(context: WayBackContext, request: WayBackRequest)
     signal.throwIfAborted();
     const journal = decide(context, prepared);
     if (journal.exchange !== null) await exchange(journal.exchange);
+    const result = { ...done(request.to, version, stoppedAt, null), kept: journal.kept };
+    const later = context.recordsLater === true;
     const purpose = `back to ${printable(request.to)}`;
-    await withLock(layout.upgradeLock, purpose, () => recordWayBack(context, journal));
+    const write = later ? () => recordWhatRuns(layout, journal) : () => recordWayBack(context, journal);
+    await withLock(layout.upgradeLock, purpose, write);
+    if (later) return { ...result, toRecord: true };
     await cleanUp(context, journal);
-    return { ...done(request.to, version, stoppedAt, null), kept: journal.kept };
+    return result;
   } catch (error) {
     return giveUp(context, request, error, { stopped, stoppedAt, version });
   }
