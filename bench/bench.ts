@@ -1,278 +1,132 @@
-import { randomFillSync } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildExecutable } from "../build/compile.ts";
-import { targetOfThisMachine } from "../build/targets.ts";
-import { type ReleaseServer, startReleaseServer } from "../test/support/release-server.ts";
-import { buildSampleNode } from "../test/support/sample-daemon.ts";
-import { SampleEvents } from "../test/support/sample-events.ts";
-import { cpuSecondsOf, median, memoryOf } from "./process-figures.ts";
+import { archive } from "./parts/archive.ts";
+import { basic } from "./parts/basic.ts";
+import { compareSizes, downtime } from "./parts/downtime.ts";
+import { noRoom } from "./parts/no-room.ts";
+import { Homes, type Part } from "./parts/part.ts";
+import { restore } from "./parts/restore.ts";
+import { serving } from "./parts/serving.ts";
+import { notRebuildable, rebuildable, rewritten } from "./parts/shutdown.ts";
+import { loadNow, machine, Report } from "./report.ts";
+import { type Options, prepareSetting, type Setting } from "./setting.ts";
+import { openSite, SITES, type Site } from "./sites.ts";
+import { Undo } from "./undo.ts";
 
 /**
- * `bun run bench`: what an upgrade costs, beside a bare "SIGINT, wait, start" of the same two binaries in the same run.
- * Absolute times are this machine's; what counts is how far the figures lie above the bare ones.
+ * `bun run bench`: what an upgrade costs, beside a bare "SIGINT, wait, start" of the same two binaries on the same home in
+ * the same run. Absolute times are this machine's; what counts is how far the figures lie above the bare ones.
+ *
+ * `--only downtime-1g,restore` measures these parts, `--on here,btrfs` on these file systems; `--quick` is what takes
+ * minutes, not a quarter of an hour. Homes lie below `--folder`, which must not be in memory.
  */
 
-const MIB = 1024 * 1024;
-const OLD = "1.0.0";
-const NEW = "1.1.0";
-const LONG_WAIT = { within: 120_000 };
+/** In this order; a part may go on with the archive that the one before it has left. */
+const PARTS: readonly Part[] = [
+  basic,
+  downtime(64),
+  downtime(1024),
+  restore,
+  archive,
+  rebuildable,
+  notRebuildable,
+  rewritten,
+  serving,
+  downtime(4096),
+  noRoom,
+];
 
-interface Figures {
-  /** Milliseconds from the old process's last word to the new one's first. */
-  bareDowntime: number[];
-  upgradeDowntime: number[];
-  /** Milliseconds from the start of a process to the node's first word: of the node alone, and of `nymvisor run`. */
-  bareStart: number[];
-  runStart: number[];
-  /** Mebibytes. */
-  memoryAtRest: number[];
-  memoryPeak: number[];
-  /** Per cent of one core. */
-  cpuAtRest: number[];
-  /** Seconds from the announcement to the new version's first word. */
-  wholeUpgrade: number[];
-}
-
-interface Options {
-  rounds: number;
-  homeMib: number;
-  lineMibPerSecond: number;
-  restSeconds: number;
-}
-
-interface Bench {
+interface Choice {
+  parts: readonly Part[];
+  sites: readonly string[];
   folder: string;
-  nymvisor: string;
-  oldNode: string;
-  newNode: string;
   options: Options;
-  figures: Figures;
 }
 
-function nodeEnvironment(folder: string, events: SampleEvents, daemonHome: string): Record<string, string> {
-  return { PATH: process.env.PATH ?? "", HOME: folder, SAMPLE_EVENTS: events.path, SAMPLE_HOME: daemonHome };
-}
-
-/** Half incompressible, half like a database's pages, in 64 files. */
-function makeHome(path: string, mib: number): void {
-  mkdirSync(join(path, "data"), { recursive: true });
-  const bytes = Buffer.alloc((mib * MIB) / 64);
-  for (let index = 0; index < 64; index += 1) {
-    if (index % 2 === 0) randomFillSync(bytes);
-    else bytes.fill(`row ${index} of a table, and some zeros: ${"\0".repeat(64)}`);
-    writeFileSync(join(path, "data", `store-${index}.db`), bytes);
-  }
-}
-
-/** The floor: the two binaries, without anything in between. */
-async function bareRestart({ folder, oldNode, newNode, figures }: Bench, round: number): Promise<void> {
-  const events = new SampleEvents(join(folder, `bare-${round}.jsonl`));
-  const env = nodeEnvironment(folder, events, folder);
-  const start = (binary: string) =>
-    Bun.spawn([binary, "run"], { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" });
-  const before = Date.now();
-  const old = start(oldNode);
-  const started = await events.wait("started", { version: OLD });
-  figures.bareStart.push(started.at - before);
-  old.kill("SIGINT");
-  await old.exited;
-  const next = start(newNode);
-  const ended = await events.wait("exiting", { version: OLD });
-  const again = await events.wait("started", { version: NEW });
-  figures.bareDowntime.push(again.at - ended.at);
-  next.kill("SIGINT");
-  await next.exited;
-}
-
-async function upgrade(bench: Bench, server: ReleaseServer, round: number): Promise<void> {
-  const { folder, nymvisor, oldNode, newNode, options, figures } = bench;
-  const home = join(folder, `home-${round}`);
-  const daemonHome = join(home, "node");
-  makeHome(daemonHome, options.homeMib);
-  const events = new SampleEvents(join(folder, `upgrade-${round}.jsonl`));
-  const env = {
-    ...nodeEnvironment(home, events, daemonHome),
-    NYMVISOR_UPSTREAM_BASE_UPGRADE_URL: `${server.url}/${round}/`,
-    NYMVISOR_UPSTREAM_POLLING_RATE: "1s",
+function readChoice(): Choice {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      on: { type: "string" },
+      quick: { type: "boolean", default: false },
+      rounds: { type: "string" },
+      folder: { type: "string", default: "/var/tmp" },
+      "home-mib": { type: "string", default: "64" },
+      "line-mib": { type: "string", default: "20" },
+      "rest-seconds": { type: "string" },
+    },
+  });
+  const { quick } = values;
+  return {
+    parts:
+      values.only === undefined ? PARTS.filter((part) => part.quick || !quick) : values.only.split(",").map(partOf),
+    sites: values.on?.split(",") ?? (quick ? SITES.slice(0, 1) : SITES),
+    folder: values.folder,
+    options: {
+      rounds: Number(values.rounds ?? (quick ? 1 : 3)),
+      homeMib: Number(values["home-mib"]),
+      lineMibPerSecond: Number(values["line-mib"]),
+      restSeconds: Number(values["rest-seconds"] ?? (quick ? 4 : 10)),
+    },
   };
-  const init = Bun.spawnSync([nymvisor, "init", "--daemon-home", daemonHome, oldNode], { env, stdout: "ignore" });
-  if (init.exitCode !== 0) throw new Error(`init ended with ${init.exitCode}: ${init.stderr}`);
-  const before = Date.now();
-  const supervisor = Bun.spawn([nymvisor, "run", "run"], {
-    env,
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: Bun.file(join(folder, `upgrade-${round}.log`)),
-  });
-  try {
-    const started = await events.wait("started", { version: OLD });
-    figures.runStart.push(started.at - before);
-    const announcedAt = Date.now();
-    announce(server, round, newNode, options.lineMibPerSecond);
-    const again = await events.wait("started", { version: NEW, ...LONG_WAIT });
-    const ended = await events.wait("exiting", { version: OLD });
-    figures.upgradeDowntime.push(again.at - ended.at);
-    figures.wholeUpgrade.push((again.at - announcedAt) / 1000);
-    figures.memoryPeak.push(memoryOf(supervisor.pid).peak);
-  } finally {
-    supervisor.kill("SIGTERM");
-    await supervisor.exited;
-  }
-  await rest(bench, env, events);
-  rmSync(home, { recursive: true });
 }
 
-/** A run that has nothing to do, asking for releases at the default rate. */
-async function rest(
-  { nymvisor, options, figures }: Bench,
-  env: Record<string, string>,
-  events: SampleEvents,
-): Promise<void> {
-  const count = events.of("started").length + 1;
-  const before = Date.now();
-  const supervisor = Bun.spawn([nymvisor, "run", "run"], {
-    env: { ...env, NYMVISOR_UPSTREAM_POLLING_RATE: "1h" },
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "ignore",
-  });
-  try {
-    const started = await events.wait("started", { count });
-    figures.runStart.push(started.at - before);
-    await Bun.sleep(2_000);
-    const used = cpuSecondsOf(supervisor.pid);
-    await Bun.sleep(options.restSeconds * 1000);
-    figures.cpuAtRest.push(((cpuSecondsOf(supervisor.pid) - used) / options.restSeconds) * 100);
-    figures.memoryAtRest.push(memoryOf(supervisor.pid).now);
-  } finally {
-    supervisor.kill("SIGTERM");
-    await supervisor.exited;
+function partOf(name: string): Part {
+  const part = PARTS.find((part) => part.name === name);
+  if (part === undefined) throw new Error(`there is no part ${name}; there are ${PARTS.map(({ name }) => name)}`);
+  return part;
+}
+
+async function measure(setting: Setting, { parts, sites }: Choice): Promise<void> {
+  for (const name of sites) {
+    const wanted = parts.filter(({ onReflinks }) => onReflinks || name === "here");
+    const site = wanted.length === 0 ? undefined : openSite(name, setting.folder, setting.undo, setting.report);
+    if (site === undefined) continue;
+    const homes = new Homes(site);
+    for (const part of wanted) await measurePart(setting, site, homes, part);
+    compareSizes(setting, site);
+    homes.removeAll();
   }
 }
 
-function announce(server: ReleaseServer, round: number, binary: string, mibPerSecond: number): void {
-  const path = `/binaries/${round}`;
-  server.serveFile(path, binary, { bytesPerSecond: mibPerSecond * MIB });
-  const checksum = new Bun.CryptoHasher("sha256").update(readFileSync(binary)).digest("hex");
-  server.announce(`${round}/nym-node`, {
-    manual: false,
-    name: `bench-${round}`,
-    notes: "",
-    publishDate: null,
-    version: NEW,
-    platforms: { any: { checksum, checksumAlgorithm: "sha256", url: `${server.url}${path}` } },
-    upgradeTime: new Date().toISOString(),
-    binaryDetails: null,
-  });
-}
-
-interface Row {
-  figure: string;
-  unit: string;
-  values: readonly number[];
-  goal: string;
-  reached: boolean | null;
-}
-
-function rowsOf(figures: Figures): Row[] {
-  const over = (values: readonly number[], floor: readonly number[]) => median(values) - median(floor);
-  const rows: Omit<Row, "reached">[] = [
-    {
-      figure: "bare restart: old process's end to new one's start",
-      unit: "ms",
-      values: figures.bareDowntime,
-      goal: "",
-    },
-    {
-      figure: "upgrade: old process's end to new one's start",
-      unit: "ms",
-      values: figures.upgradeDowntime,
-      goal: "bare + 1000",
-    },
-    { figure: "the node's own start", unit: "ms", values: figures.bareStart, goal: "" },
-    { figure: "from `nymvisor run` to the node's start", unit: "ms", values: figures.runStart, goal: "own + 60" },
-    { figure: "whole upgrade, from announcement", unit: "s", values: figures.wholeUpgrade, goal: "" },
-    { figure: "memory at rest", unit: "MiB", values: figures.memoryAtRest, goal: "60" },
-    { figure: "memory at its peak", unit: "MiB", values: figures.memoryPeak, goal: "" },
-    { figure: "CPU at rest", unit: "% of a core", values: figures.cpuAtRest, goal: "0.5" },
-  ];
-  const judged = new Map<string, boolean>([
-    ["bare + 1000", over(figures.upgradeDowntime, figures.bareDowntime) <= 1000],
-    ["own + 60", over(figures.runStart, figures.bareStart) <= 60],
-    ["60", median(figures.memoryAtRest) < 60],
-    ["0.5", median(figures.cpuAtRest) < 0.5],
-  ]);
-  return rows.map((row) => ({ ...row, reached: judged.get(row.goal) ?? null }));
-}
-
-function table(rows: readonly Row[]): string {
-  const lines = rows.map(({ figure, unit, values, goal, reached }) => {
-    const [low, high] = [Math.min(...values), Math.max(...values)].map((value) => value.toFixed(1));
-    const verdict = reached === null ? "" : reached ? "reached" : "NOT reached";
-    return `| ${figure} | ${median(values).toFixed(1)} ${unit} | ${low} to ${high} | ${goal === "" ? "" : `≤ ${goal}`} | ${verdict} |`;
-  });
-  return ["| figure | median | range | goal | |", "|---|---|---|---|---|", ...lines].join("\n");
+async function measurePart(setting: Setting, site: Site, homes: Homes, part: Part): Promise<void> {
+  const [began, before] = [performance.now(), loadNow()];
+  try {
+    await part.run(setting, site, homes);
+  } catch (error) {
+    setting.report.fail(`${part.name} on ${site.name}`, error);
+    homes.removeAll();
+  }
+  const seconds = (performance.now() - began) / 1000;
+  setting.report.loads.push({ part: part.name, on: site.name, before, after: loadNow(), seconds });
+  process.stderr.write(`${part.name} on ${site.name} took ${seconds.toFixed(0)} s\n`);
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: "string", default: "3" },
-      "home-mib": { type: "string", default: "64" },
-      "line-mib": { type: "string", default: "20" },
-      "rest-seconds": { type: "string", default: "20" },
-    },
-  });
-  const options: Options = {
-    rounds: Number(values.rounds),
-    homeMib: Number(values["home-mib"]),
-    lineMibPerSecond: Number(values["line-mib"]),
-    restSeconds: Number(values["rest-seconds"]),
-  };
-  const folder = mkdtempSync(join(tmpdir(), "nymvisor-bench-"));
-  const server = await startReleaseServer();
-  try {
-    const [nymvisor, oldNode, newNode] = ["nymvisor", "old-node", "new-node"].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
-    await buildExecutable({ target: targetOfThisMachine(), outfile: nymvisor });
-    await buildSampleNode({ version: OLD, outfile: oldNode });
-    await buildSampleNode({ version: NEW, outfile: newNode });
-    const figures: Figures = {
-      bareDowntime: [],
-      upgradeDowntime: [],
-      bareStart: [],
-      runStart: [],
-      memoryAtRest: [],
-      memoryPeak: [],
-      cpuAtRest: [],
-      wholeUpgrade: [],
-    };
-    const bench: Bench = { folder, nymvisor, oldNode, newNode, options, figures };
-    for (let round = 0; round < options.rounds; round += 1) {
-      await bareRestart(bench, round);
-      await upgrade(bench, server, round);
-      process.stderr.write(`round ${round + 1} of ${options.rounds} is done\n`);
-    }
-    const rows = rowsOf(figures);
-    const machine = { processor: cpus()[0]?.model, cores: cpus().length, memoryMib: Math.round(totalmem() / MIB) };
-    const results = join(import.meta.dir, "results");
-    mkdirSync(results, { recursive: true });
-    const path = join(results, "bench.json");
-    writeFileSync(
-      path,
-      `${JSON.stringify({ at: new Date().toISOString(), machine, options, figures, rows }, null, 2)}\n`,
-    );
-    process.stdout.write(`${table(rows)}\n\n${JSON.stringify({ machine, options })}\nwritten to ${path}\n`);
-  } finally {
-    await server.close();
-    rmSync(folder, { recursive: true, force: true });
+  const choice = readChoice();
+  const undo = new Undo();
+  const report = new Report();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      undo.run();
+      process.exit(1);
+    });
   }
+  const folder = mkdtempSync(join(choice.folder, "nymvisor-bench-"));
+  undo.add(`the folder ${folder}`, () => rmSync(folder, { recursive: true }));
+  try {
+    await measure(await prepareSetting({ folder, options: choice.options, report, undo }), choice);
+  } finally {
+    undo.run();
+  }
+  const results = join(import.meta.dir, "results");
+  mkdirSync(results, { recursive: true });
+  const path = join(results, "bench.json");
+  const facts = { at: new Date().toISOString(), machine: machine(), options: choice.options };
+  writeFileSync(path, `${JSON.stringify({ ...facts, ...report.json() }, null, 2)}\n`);
+  if (report.failed.length > 0) process.exitCode = 1;
+  process.stdout.write(`${report.table()}\n\n${JSON.stringify(facts)}\nwritten to ${path}\n`);
 }
 
 await main();

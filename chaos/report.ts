@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
-import { median } from "../bench/process-figures.ts";
+import { median } from "../bench/statistics.ts";
 import { RECOVERY_GOAL_MS, type Tally } from "./tally.ts";
 import { INVARIANTS, type Violation } from "./violation.ts";
 

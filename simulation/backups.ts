@@ -4,30 +4,48 @@ import { formatStamp } from "../src/model/instant.ts";
 import { disk } from "../src/system/disk.ts";
 import { makeFolderDurably, writeFileDurably } from "../src/system/durable.ts";
 import type { Backup, BackupRequest, BackupRoom, BackupRoomRequest } from "../src/upgrade/backup.ts";
+import { decodeContents, encodeContents } from "./copy-log.ts";
+import { fileNames, type HomeFiles } from "./homes.ts";
 import type { Machine } from "./machine.ts";
 import type { SimulatedProcess } from "./processes.ts";
 
-/** What stands in a simulated backup instead of a home's files. */
-export interface SavedHome {
+/** What a simulated archive holds. */
+interface SavedHome {
   home: string;
+  /** Of the upgrade. */
   name: string;
-  /** How many daemons had been started on the home until then: another start makes it another home. */
-  generation: number;
+  files: HomeFiles;
+}
+
+export function encodeArchive({ home, name, files }: SavedHome): Uint8Array {
+  const encoded = [...files].map(([path, contents]) => [path, encodeContents(contents)]);
+  return new TextEncoder().encode(JSON.stringify({ home, name, files: encoded }));
+}
+
+/** Undefined if it is none, or not a whole one. */
+export function decodeArchive(bytes: Uint8Array): SavedHome | undefined {
+  try {
+    const { home, name, files } = JSON.parse(new TextDecoder().decode(bytes));
+    return {
+      home,
+      name,
+      files: new Map(files.map(([path, text]: [string, string]) => [path, decodeContents(text)])),
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 export interface BackupListener {
-  generationOf(home: string): number;
   livesOn(home: string): boolean;
   roomWasChecked(process: SimulatedProcess, name: string | undefined, enough: boolean): void;
   savedWhileAlive(home: string): void;
 }
 
-/** So that homes are archived while they are stopped: what stands in for that is simulated, and not copies. */
-const NO_ROOM = { needed: 1, available: 0 };
-
-/** Takes the place of the archive: it takes its time, fails, and leaves a small record that says which home it saved. */
+/** Takes the place of the archive of a stopped home: it takes its time, and fails. */
 export class Backups {
   roomy = true;
+  roomyForCopy = true;
 
   constructor(
     private readonly machine: Machine,
@@ -47,7 +65,7 @@ export class Backups {
       archiveBytes: 100,
       needed: 1000,
       available: this.roomy ? 1e9 : 10,
-      forCopy: NO_ROOM,
+      forCopy: { needed: 1000, available: this.roomyForCopy ? 1e9 : 10 },
     };
   };
 
@@ -56,22 +74,24 @@ export class Backups {
     const { random } = machine.requireRunning();
     const folder = join(backups, name);
     makeFolderDurably(folder, { mode: 0o700 });
-    const generation = listener.generationOf(home);
+    const files = new Map<string, Uint8Array>();
     const watch = () => {
       if (listener.livesOn(home)) listener.savedWhileAlive(home);
     };
     watch();
-    await machine.pause(random.int(10_000, 3_000_000), "half of the home is saved", signal);
-    watch();
-    await machine.pause(random.int(10_000, 3_000_000), "all of the home is saved", signal);
-    watch();
+    const names = fileNames(disk, home);
+    const half = names.length >> 1;
+    for (const part of [names.slice(0, half), names.slice(half)]) {
+      await machine.pause(random.int(10_000, 3_000_000), "half of the home is saved", signal);
+      for (const file of part) files.set(file, disk.readFileSync(join(home, file)));
+      watch();
+    }
     if (random.chance(0.03)) throw new NymvisorError({ what: "something in the home cannot be read" });
     let path = join(folder, `backup-${formatStamp(at)}-preupgrade.tar.gz`);
     for (let taken = 1; disk.existsSync(path); taken += 1) {
       path = join(folder, `backup-${formatStamp(at + BigInt(taken) * 1_000_000n)}-preupgrade.tar.gz`);
     }
-    const saved: SavedHome = { home, name, generation };
-    writeFileDurably(path, JSON.stringify(saved), { mode: 0o600 });
-    return { path, bytes: 100, files: 1, sourceBytes: 100, leftOut: [], disturbed: [] };
+    writeFileDurably(path, encodeArchive({ home, name, files }), { mode: 0o600 });
+    return { path, bytes: 100, files: files.size, sourceBytes: 100, leftOut: [], disturbed: [] };
   };
 }

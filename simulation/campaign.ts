@@ -1,7 +1,7 @@
-import type { Mutation } from "./mutations.ts";
+import type { Mutation } from "./mutation.ts";
 import { Random } from "./random.ts";
 import { type Script, writeScript } from "./script.ts";
-import { type Outcome, runWorld, type Tally } from "./world.ts";
+import { noTally, type Outcome, runWorld, type Tally } from "./world.ts";
 
 export interface CampaignOptions {
   seed: string;
@@ -30,7 +30,7 @@ export function scriptOf(seed: string, world: number, nodes?: number): Script {
 /** World after world, until an invariant is broken or there were events enough. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const { seed, events, nodes, mutation, onWorld } = options;
-  const tally: Tally = { steps: 0, effects: 0, powerLosses: 0, kills: 0, upgrades: 0, recoveries: 0, errors: 0 };
+  const tally = noTally();
   let digest = 0;
   let worlds = 0;
   while (tally.steps < events) {

@@ -17,6 +17,8 @@ export interface DaemonListener {
   /** It runs as a daemon of that home. */
   started(process: SimulatedProcess, home: string, build: string, program: Program, digest: string): void;
   spawned(caller: SimulatedProcess): void;
+  /** The last that it does, because it was asked to stop. */
+  stops(home: string): void;
   /** Whether daemons behave from now on. */
   isCalm(): boolean;
 }
@@ -119,7 +121,10 @@ export class Daemons {
       if (name !== "SIGINT" || deaf || stopping) return;
       stopping = true;
       const needs = slow ? random.int(0, 6 * SECOND) : random.int(1_000, 300_000);
-      machine.schedule(daemon, needs, "has stopped", () => machine.end(daemon, 0, null));
+      machine.schedule(daemon, needs, "has stopped", () => {
+        listener.stops(environment[HOME_VARIABLE] ?? "");
+        machine.end(daemon, 0, null);
+      });
     };
     if (rough(0.15)) {
       const child = machine.spawn({ role: "daemon", name: "child of a daemon", group: daemon.pid, environment });

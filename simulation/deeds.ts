@@ -81,10 +81,7 @@ export class Deeds {
         });
         break;
       case "no-room":
-        world.backups.roomy = false;
-        world.machine.schedule(null, action.seconds * SECOND, "there is room again", () => {
-          world.backups.roomy = true;
-        });
+        this.#fillDisk(action);
         break;
       case "daemon-ends": {
         const daemon = world.guard.homes.get(this.#node(action.node).layout.home)?.daemon;
@@ -104,6 +101,17 @@ export class Deeds {
     }
   }
 
+  /** For a copy, or for an archive either. */
+  #fillDisk({ seconds, forArchives }: ActionOf<"no-room">): void {
+    const { backups, machine, script } = this.world;
+    backups.roomyForCopy = false;
+    if (forArchives) backups.roomy = false;
+    machine.schedule(null, seconds * SECOND, "there is room again", () => {
+      backups.roomy = true;
+      backups.roomyForCopy = script.roomForCopies;
+    });
+  }
+
   #node(index: number): Node {
     const { nodes } = this.world;
     return nodes[index % nodes.length] as Node;
@@ -114,9 +122,9 @@ export class Deeds {
     const { world } = this;
     const struck = node === null ? undefined : this.#node(node);
     if (aim !== null) {
-      const prefix = struck === undefined ? undefined : `nymvisor${struck.index}[`;
-      const isVictim = ({ name }: SimulatedProcess) => name.startsWith(prefix ?? "") || name.startsWith("add-upgrade[");
-      const concerns = prefix === undefined ? null : isVictim;
+      const prefixes = ["add-upgrade[", `nymvisor${struck?.index}[`, `archiver${struck?.index}[`];
+      const isVictim = ({ name }: SimulatedProcess) => prefixes.some((prefix) => name.startsWith(prefix));
+      const concerns = struck === undefined ? null : isVictim;
       world.faults.arm(aim, concerns, strike);
       return;
     }
@@ -293,6 +301,7 @@ export class Deeds {
     world.faults.cease();
     world.upstream.mode = "answers";
     world.backups.roomy = true;
+    world.backups.roomyForCopy = world.script.roomForCopies;
     machine.wallShift += ALL_FALLS_DUE;
     for (const process of [...machine.processes.values()]) {
       machine.signal(process, "SIGCONT");

@@ -1,6 +1,8 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
+import { Aftermath } from "./disk/aftermath.ts";
 import type { ProcessOptions } from "./disk/descriptor-calls.ts";
+import { FileInode } from "./disk/file.ts";
 import { ProcessDisk } from "./disk/process-disk.ts";
 import { Volume, type VolumeOptions } from "./disk/volume.ts";
 import type { Random } from "./random.ts";
@@ -63,6 +65,17 @@ export class SimulatedDisk {
   /** sync(2): everything is durable. */
   sync(): void {
     this.#volume.sync();
+  }
+
+  /** What a loss of power would leave now. */
+  get aftermath(): Aftermath {
+    return new Aftermath(this.#volume);
+  }
+
+  /** See {@link Volume.store}. What is not there cannot be mapped. */
+  store(path: string, bytes: Uint8Array): void {
+    const inode = this.#volume.walk.lookUp(path, false);
+    if (inode instanceof FileInode) this.#volume.store(inode, bytes);
   }
 
   /** Bytes that all files together may hold; may be changed at any time, also to less than they do. */

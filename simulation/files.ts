@@ -12,6 +12,9 @@ export type FileKind =
   | "announcement"
   | "binary"
   | "backup"
+  | "copy"
+  | "copy-note"
+  | "archive-order"
   | "status"
   | "upgrade-lock"
   | "turn-lock"
@@ -29,6 +32,9 @@ export const FILE_KINDS: readonly FileKind[] = [
   "announcement",
   "binary",
   "backup",
+  "copy",
+  "copy-note",
+  "archive-order",
   "upgrade-lock",
 ];
 
@@ -41,6 +47,8 @@ const BY_NAME: Readonly<Record<string, FileKind>> = {
   "journal.json": "journal",
   "staged.json": "staged-note",
   "upgrade-info.json": "announcement",
+  "copy.json": "copy-note",
+  "archive.json": "archive-order",
   "nym-node": "binary",
   "upgrade-status.json": "status",
   "upgrade.lock": "upgrade-lock",
@@ -55,8 +63,21 @@ export function kindOf(path: string): FileKind {
   const name = basename(path).replace(/^\.(.+)\.tmp-[\d-]+$/, "$1");
   const kind = known.get(name) ?? BY_NAME[name] ?? (name.startsWith("backup-") ? "backup" : "other");
   known.set(name, kind);
-  return path.includes("/last-good/") ? "other" : kind;
+  if (path.includes("/last-good/")) return "other";
+  return kind === "other" && path.includes("/nymvisor/copies/") ? "copy" : kind;
 }
+
+/** What a nymvisor learns of when it is replaced: what its schedule is made from. */
+export function isWatched(path: string): boolean {
+  return WATCHED.has(basename(path)) && !path.includes("/last-good/");
+}
+
+const WATCHED: ReadonlySet<string> = new Set([
+  "upgrade-plan.json",
+  "current",
+  "operator.json",
+  "upgrade-outcomes.json",
+]);
 
 /** JSON documents: replaced whole, never torn. */
 export function isDocument(kind: FileKind): boolean {
@@ -71,6 +92,8 @@ const DOCUMENTS: ReadonlySet<FileKind> = new Set<FileKind>([
   "journal",
   "staged-note",
   "announcement",
+  "copy-note",
+  "archive-order",
   "status",
 ]);
 

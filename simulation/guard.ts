@@ -3,22 +3,26 @@ import { HOME_VARIABLE } from "../src/daemon/record.ts";
 import type { NymvisorEvent } from "../src/model/events.ts";
 import { buildLayout, type Layout } from "../src/model/paths.ts";
 import { compareVersions } from "../src/model/version.ts";
-import type { BackupListener, SavedHome } from "./backups.ts";
+import { type BackupListener, decodeArchive } from "./backups.ts";
 import type { Effect } from "./disk.ts";
 import { DocumentLedger } from "./documents.ts";
 import { isShared, kindOf } from "./files.ts";
+import { fingerprintOf, type Homes } from "./homes.ts";
 import type { Invariant, Violation } from "./invariants.ts";
 import type { Machine } from "./machine.ts";
 import type { Node } from "./node.ts";
 import { isLiving, type SimulatedProcess } from "./processes.ts";
 import { sha256 } from "./program.ts";
 import { Reach } from "./reach.ts";
+import { SavedHomes } from "./saved-homes.ts";
 import { UpgradeLedger } from "./upgrades.ts";
 
 /** What was started on a home, as the world remembers it. */
 interface HomeStory {
-  /** Daemons that were started on it. */
-  generation: number;
+  /** What it has been since nothing runs on it: as it was left, and what losses of power have made of it since. */
+  left: Set<string>;
+  /** All that it was ever left as. */
+  everLeft: Set<string>;
   digest: string | undefined;
   build: string | undefined;
   daemon: SimulatedProcess | undefined;
@@ -31,8 +35,7 @@ export class Guard implements BackupListener {
   readonly upgrades: UpgradeLedger;
   readonly reach: Reach;
   readonly homes = new Map<string, HomeStory>();
-  /** Backups that an upgrade stands on, and that must be there from then on. */
-  readonly #backups = new Set<string>();
+  readonly #saved: SavedHomes;
   /** The inode of upgrade.lock that a process has locked. */
   readonly #locked = new Map<SimulatedProcess, number>();
   /** The documents that it has read since. */
@@ -49,7 +52,12 @@ export class Guard implements BackupListener {
   constructor(
     private readonly machine: Machine,
     private readonly nodes: readonly Node[],
+    private readonly contents: Homes,
   ) {
+    this.#saved = new SavedHomes(
+      () => machine.disk.aftermath,
+      (what) => this.report("backed-up", what),
+    );
     const observer = () => machine.observer;
     this.documents = new DocumentLedger(observer, (what) => this.report("whole-documents", what));
     const layouts = nodes.map(({ layout }) => layout);
@@ -121,11 +129,13 @@ export class Guard implements BackupListener {
   after(process: SimulatedProcess, effect: Effect, path: string, destination?: string): void {
     const { layout } = this.nodes[0] as Node;
     if (path === layout.current || destination === layout.current) this.#checkCurrent();
+    if (effect !== "fsync" && effect !== "flock") this.#saved.touched(path);
     if (effect === "rename") {
       this.documents.changed(path);
       this.documents.changed(destination ?? "");
       if (destination === layout.current) this.#currentMoved(process);
-      if (destination !== undefined && kindOf(destination) === "backup") this.#checkModes(destination);
+      if (destination !== undefined && kindOf(destination) === "backup") this.#checkArchive(destination);
+      if (destination !== undefined && kindOf(destination) === "copy-note") this.#checkPrivate(dirname(destination));
       if (destination !== undefined && kindOf(destination) === "staged-note") this.#checkNote(destination);
     } else if (effect === "unlink") {
       this.documents.changed(path);
@@ -133,6 +143,19 @@ export class Guard implements BackupListener {
       this.documents.folderSynced(path);
       if (path === dirname(layout.plan)) this.upgrades.planIsDurable();
     }
+  }
+
+  #checkPrivate(copy: string): void {
+    const mode = this.machine.observer.statSync(copy).mode & 0o777;
+    if (mode !== 0o700) this.report("private-backups", `${copy} has the mode ${mode.toString(8)}`);
+  }
+
+  #checkArchive(path: string): void {
+    this.#checkModes(path);
+    const saved = decodeArchive(this.machine.observer.readFileSync(path));
+    const story = saved === undefined ? undefined : this.homes.get(saved.home);
+    if (saved !== undefined && story?.everLeft.has(fingerprintOf(saved.files))) return;
+    this.report("backed-up", `${path} is not its home as it ever was left`);
   }
 
   #checkModes(backup: string): void {
@@ -158,6 +181,7 @@ export class Guard implements BackupListener {
     const name = nameOf(this.machine.observer.readlinkSync(this.#layout.current));
     if (name === this.#lastCurrent) return;
     if (this.#takesBack(process, name)) {
+      for (const { nymvisor, layout } of this.nodes) if (nymvisor === process) this.#saved.forget(layout);
       this.upgrades.powerLost(name, this.#lastCurrent);
       this.#lastCurrent = name;
       return;
@@ -173,9 +197,7 @@ export class Guard implements BackupListener {
     const home = node === undefined ? undefined : this.homes.get(node.layout.home);
     if (node === undefined || home === undefined) return;
     if (!this.#journalSays(node.layout, name)) this.report("journal-first", `current moves to ${name} unannounced`);
-    if (this.#savedAs(node.layout, name) === undefined) {
-      this.report("backed-up", `current moves to ${name}, and ${node.layout.home} was not saved as it is`);
-    }
+    this.#saved.require(node.layout, name, home.left, false);
   }
 
   /** A move that the disk did not confirm is taken back before anything has come of it. */
@@ -186,34 +208,15 @@ export class Guard implements BackupListener {
   }
 
   #journalSays(layout: Layout, name: string): boolean {
-    const journal = this.#readJournal(layout);
-    return journal?.state === "switching" && journal.to.name === name;
+    const durable = this.machine.disk.aftermath.contents(layout.journal);
+    if (durable === undefined) return false;
+    const journal = JSON.parse(new TextDecoder().decode(durable)) as { state: string; to: { name: string } };
+    return journal.state === "switching" && journal.to.name === name;
   }
 
   #readJournal({ journal }: Layout): { state: string; from: string; to: { name: string } } | undefined {
     const { observer } = this.machine;
     return observer.existsSync(journal) ? JSON.parse(observer.readFileSync(journal, "utf8")) : undefined;
-  }
-
-  /** A whole backup of the home as it is now, made for that upgrade. */
-  #savedAs(layout: Layout, name: string): string | undefined {
-    const { observer } = this.machine;
-    const folder = join(layout.backups, name);
-    if (!observer.existsSync(folder)) return undefined;
-    const paths = observer.readdirSync(folder).map((file) => join(folder, file));
-    return paths.find((path) => {
-      const saved = this.#readBackup(path);
-      return saved?.home === layout.home && saved.generation === this.generationOf(layout.home);
-    });
-  }
-
-  #readBackup(path: string): SavedHome | undefined {
-    if (path.includes(".tmp-") || !this.machine.observer.existsSync(path)) return undefined;
-    try {
-      return JSON.parse(this.machine.observer.readFileSync(path, "utf8")) as SavedHome;
-    } catch {
-      return undefined;
-    }
   }
 
   lockTaken(process: SimulatedProcess, inode: number): void {
@@ -248,12 +251,10 @@ export class Guard implements BackupListener {
       return;
     }
     if (story.digest !== undefined && story.digest !== digest) {
-      const backup = this.#savedAs(node.layout, build);
-      if (backup === undefined) this.report("backed-up", `${build} runs on ${home}, which was not saved before`);
-      else this.#backups.add(backup);
+      this.#saved.require(node.layout, build, story.left, true);
       this.upgradesPerformed += 1;
     }
-    story.generation += 1;
+    this.contents.started(home, process);
     Object.assign(story, { digest, build, daemon: process });
     this.#down.delete(node.index);
   }
@@ -290,6 +291,30 @@ export class Guard implements BackupListener {
     this.#read.delete(process);
     this.#roomChecked.delete(process);
     for (const [index, nymvisor] of this.#down) if (nymvisor === process) this.#down.delete(index);
+    if (process.role === "daemon") this.#daemonEnded(process);
+  }
+
+  #daemonEnded({ environment }: SimulatedProcess): void {
+    const marks = environment.toString();
+    for (const [home, story] of this.homes) {
+      if (!marks.includes(`${HOME_VARIABLE}=${home}\0`) || this.livesOn(home)) continue;
+      story.left.clear();
+      this.#leave(home, story);
+    }
+  }
+
+  /** What the home is now is what must be saved before another version runs on it. */
+  #leave(home: string, { left, everLeft }: HomeStory): void {
+    const fingerprint = this.contents.fingerprint(home);
+    left.add(fingerprint);
+    everLeft.add(fingerprint);
+  }
+
+  /** How a world begins: nothing has run on the home. */
+  beginHome(home: string): void {
+    const story = { left: new Set<string>(), everLeft: new Set<string>() };
+    this.homes.set(home, { ...story, digest: undefined, build: undefined, daemon: undefined });
+    this.#leave(home, this.homes.get(home) as HomeStory);
   }
 
   /** After a loss of power, before anything starts. */
@@ -303,18 +328,13 @@ export class Guard implements BackupListener {
     const name = nameOf(this.machine.observer.readlinkSync(current));
     this.upgrades.powerLost(name, this.#lastCurrent);
     this.#lastCurrent = name;
+    for (const [home, story] of this.homes) this.#leave(home, story);
     this.checkBackups();
   }
 
   /** What upgrades stand on is still there. */
   checkBackups(): void {
-    for (const path of this.#backups) {
-      if (this.#readBackup(path) === undefined) this.report("backed-up", `${path} is gone`);
-    }
-  }
-
-  generationOf(home: string): number {
-    return this.homes.get(home)?.generation ?? 0;
+    this.#saved.check(this.#lastCurrent);
   }
 
   livesOn(home: string, besides?: SimulatedProcess): boolean {

@@ -24,10 +24,10 @@ export const INVARIANTS = {
   },
   "backed-up": {
     promise: null,
-    says: "a home was saved as its old version left it before a new version first runs on it",
+    says: "from the move of `current` on there is a whole, durable backup of the home as its old version left it, at every moment",
   },
   "one-at-a-time": { promise: null, says: "never are two nodes stopped for an upgrade at once" },
-  "journal-first": { promise: null, says: "`current` is moved by a node only with a journal that says so" },
+  "journal-first": { promise: null, says: "`current` is moved by a node only with a durable journal that says so" },
   "no-downgrade": { promise: null, says: "nothing older is put in place of what runs unless a person asks for it" },
   stops: { promise: null, says: "asked to stop, nymvisor stops its daemon and ends" },
   "no-mistakes": { promise: null, says: "nymvisor makes no mistake of which it would say that it is its own" },

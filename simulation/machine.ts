@@ -29,6 +29,7 @@ interface NewProcess {
   parent?: SimulatedProcess;
   group?: number;
   environment?: Readonly<Record<string, string>>;
+  diesWithParent?: boolean;
 }
 
 /**
@@ -158,7 +159,7 @@ export class Machine {
     this.running = undefined;
   }
 
-  spawn({ role, name, parent, group, environment = {} }: NewProcess): SimulatedProcess {
+  spawn({ role, name, parent, group, environment = {}, diesWithParent = false }: NewProcess): SimulatedProcess {
     this.#nextPid += 1;
     const pid = this.#nextPid;
     const variables = Object.entries(environment).map(([key, value]) => `${key}=${value}\0`);
@@ -170,6 +171,8 @@ export class Machine {
       name: `${name}[${pid}]`,
       parent: parent ?? null,
       environment: Buffer.from(variables.join("")),
+      mapped: [],
+      diesWithParent,
       state: "running",
       disk: nodeDisk,
       ownDisk: this.#observer,
@@ -220,6 +223,8 @@ export class Machine {
       if (child.state === "zombie") {
         child.state = "gone";
         this.processes.delete(child.pid);
+      } else if (child.diesWithParent) {
+        this.end(child, null, "SIGKILL");
       }
     }
     this.hooks?.ended(process);

@@ -1,57 +1,14 @@
-import { constants } from "node:fs";
-import type { Child, SpawnRequest } from "../src/daemon/spawn.ts";
 import type { Plan } from "../src/model/documents.ts";
 import { buildLayout } from "../src/model/paths.ts";
-import type { Services } from "../src/run/services.ts";
 import type { Disk } from "../src/system/disk.ts";
 import { withLock } from "../src/system/lock.ts";
 import { switchCurrent } from "../src/upgrade/current.ts";
 import type { Journal } from "../src/upgrade/journal.ts";
 import { requirePlan, writePlan } from "../src/upgrade/shared-documents.ts";
+import { copyMutations } from "./copy-mutations.ts";
 import { systemError } from "./disk.ts";
 import { isDocument, kindOf } from "./files.ts";
-import type { Invariant } from "./invariants.ts";
-import type { SimulatedProcess } from "./processes.ts";
-import type { World } from "./world.ts";
-
-/** A deliberate break of what the real code does, laid over its seams, that the invariants have to notice. */
-export interface Mutation {
-  name: string;
-  /** Which of them may notice it: any of these. */
-  breaks: readonly Invariant[];
-  disk?: (world: World, process: SimulatedProcess, disk: Disk) => Partial<Disk>;
-  services?: (world: World, services: Services) => Services;
-  child?: (world: World, child: Child) => Child;
-  /** Of a daemon. */
-  spawn?: (request: SpawnRequest) => SpawnRequest;
-  /** The process table shows nobody. */
-  blind?: true;
-}
-
-/** A disk on which some locks are always to be had. */
-const locksAreIgnored =
-  (ignored: (path: string) => boolean): NonNullable<Mutation["disk"]> =>
-  (_, __, disk) => {
-    const open = new Map<number, string>();
-    return {
-      openSync(path, flags, mode) {
-        const descriptor = disk.openSync(path, flags, mode);
-        open.set(descriptor, path);
-        return descriptor;
-      },
-      tryExclusiveLock: (descriptor) => ignored(open.get(descriptor) ?? "") || disk.tryExclusiveLock(descriptor),
-    };
-  };
-
-/** A disk on which a finished temporary file of a kind is changed, or dropped, before it gets its name. */
-const beforeRename =
-  (change: (disk: Disk, temporary: string, path: string) => "rename" | "drop"): NonNullable<Mutation["disk"]> =>
-  (_, __, disk) => ({
-    renameSync(from, to) {
-      if (change(disk, from, to) === "rename") disk.renameSync(from, to);
-      else disk.unlinkSync(from);
-    },
-  });
+import { beforeRename, isJson, locksAreIgnored, type Mutation, syncsAreIgnored, writeOver } from "./mutation.ts";
 
 export const mutations: readonly Mutation[] = [
   {
@@ -164,6 +121,23 @@ export const mutations: readonly Mutation[] = [
       if (kindOf(path) !== "journal") return "rename";
       const { state } = JSON.parse(disk.readFileSync(temporary, "utf8")) as Journal;
       return state === "switching" ? "drop" : "rename";
+    }),
+  },
+  {
+    name: "journal-not-durable",
+    breaks: ["journal-first"],
+    disk: syncsAreIgnored((path) => kindOf(path) === "journal"),
+  },
+  {
+    name: "journal-ahead-of-what-is-done",
+    breaks: ["backed-up"],
+    disk: beforeRename((disk, temporary, path) => {
+      if (kindOf(path) !== "journal") return "rename";
+      const journal = JSON.parse(disk.readFileSync(temporary, "utf8")) as Journal;
+      // What its node is brought forward to is done for whoever finds it: nobody saves the home any more.
+      const isAhead = journal.kind === "forward" && journal.state !== "switching";
+      if (isAhead) writeOver(disk, temporary, { ...journal, state: "recording" });
+      return "rename";
     }),
   },
   {
@@ -282,7 +256,7 @@ export const mutations: readonly Mutation[] = [
         // Whoever holds the lock is about to write, and would leave what is really a person's alone.
         const locked = disk.existsSync(nodes[0]?.layout.upgradeLock ?? "");
         const announced = kindOf(path) === "announcement" && path.includes("/upgrades/") && !path.includes(".tmp-");
-        if (locked || !announced) return encoding === undefined ? bytes : bytes.toString(encoding);
+        if (locked || !announced || !isJson(bytes)) return encoding === undefined ? bytes : bytes.toString(encoding);
         const info = JSON.parse(bytes.toString("utf8")) as Record<string, unknown>;
         const changed = JSON.stringify({ ...info, notes: "changed by a person", beingQueued: false });
         return encoding === undefined ? Buffer.from(changed) : changed;
@@ -424,12 +398,5 @@ export const mutations: readonly Mutation[] = [
       };
     },
   },
+  ...copyMutations,
 ];
-
-function writeOver(disk: Disk, path: string, value: unknown): void {
-  const file = disk.openSync(path, constants.O_WRONLY | constants.O_TRUNC);
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
-  for (let written = 0; written < bytes.length; ) written += disk.writeSync(file, bytes, written);
-  disk.fsyncSync(file);
-  disk.closeSync(file);
-}

@@ -19,6 +19,10 @@ export interface SimulatedProcess {
   name: string;
   parent: SimulatedProcess | null;
   environment: Uint8Array;
+  /** Files that it has mapped writable and shared, `dev:ino` each. */
+  mapped: string[];
+  /** It cannot outlive its parent (PR_SET_PDEATHSIG). */
+  diesWithParent: boolean;
   state: "running" | "stopped" | "zombie" | "gone";
   /** What its code calls, and the same without anything that a mutation has laid over it. */
   disk: Disk;

@@ -8,7 +8,7 @@ const ARGUMENTS: ReadonlySet<string> = new Set(["run", "--no-banner build-info -
 
 /** What lies beside the builds, with its temporary files and what is kept of it. */
 const SHARED =
-  /^(\.?(upgrade-plan\.json|upgrade-history\.json|operator\.json|sources\.json|current)(\..*)?|(upgrade|turn)\.lock|upgrades)$/;
+  /^(\.?(upgrade-plan\.json|upgrade-history\.json|upgrade-outcomes\.json|operator\.json|sources\.json|current)(\..*)?|(upgrade|turn)\.lock|upgrades)$/;
 
 /** All that the simulated operator's environment holds, and the mark of a home. */
 const VARIABLES: ReadonlySet<string> = new Set(["PATH", HOME_VARIABLE]);

@@ -41,7 +41,7 @@ export type Action = { at: number } & (
   | { kind: "second-run"; node: number }
   | { kind: "errors"; code: ErrorCode; seconds: number; chance: number; on: FileKind | null }
   | { kind: "network"; mode: "fails" | "stalls"; seconds: number }
-  | { kind: "no-room"; seconds: number }
+  | { kind: "no-room"; seconds: number; forArchives: boolean }
   | { kind: "daemon-ends"; node: number; exitCode: number | null; signal: string | null }
   | { kind: "rival"; name: string; aim: Aim }
   | { kind: "tamper"; which: number }
@@ -52,6 +52,8 @@ export type Action = { at: number } & (
 export interface Script {
   seed: string;
   nodes: number;
+  /** Whether the box has room for copies of its homes, and not for their archives only. */
+  roomForCopies: boolean;
   /** Seconds until the world calms down. */
   length: number;
   actions: readonly Action[];
@@ -91,7 +93,8 @@ export function writeScript(seed: string, random: Random, nodes?: number): Scrip
       actions.push({ ...next, at: strike.at + faults.int(0, 30), aim: aim(faults) });
     }
   }
-  return { seed, nodes: count, length, actions: actions.toSorted((a, b) => a.at - b.at) };
+  const roomForCopies = random.fork("room").chance(0.8);
+  return { seed, nodes: count, roomForCopies, length, actions: actions.toSorted((a, b) => a.at - b.at) };
 }
 
 /** A fault that strikes in the middle of an upgrade is worth more than ten that find a node at rest. */
@@ -198,7 +201,7 @@ function fault(random: Random, nodes: number, length: number, number: number): A
     case "network":
       return { at, kind, mode: random.pick(["fails", "stalls"]), seconds: random.int(5, 200) };
     case "no-room":
-      return { at, kind, seconds: random.int(5, 200) };
+      return { at, kind, seconds: random.int(5, 200), forArchives: random.chance(0.5) };
     case "daemon-ends": {
       const signal = random.chance(0.4) ? random.pick(["SIGSEGV", "SIGKILL"]) : null;
       return { at, kind, node, exitCode: signal === null ? random.pick([0, 1, 101]) : null, signal };

@@ -12,7 +12,7 @@ import type { World } from "./world.ts";
 const GENESIS: Program = { version: "1.0.0", build: "genesis" };
 
 /** The box as `nymvisor init` leaves it: all nodes taken in, nothing running. */
-export function setUp({ machine, nodes, guard }: World): void {
+export function setUp({ machine, nodes, guard, homes }: World): void {
   const installer = machine.spawn({ role: "bystander", name: "installer" });
   const { layout } = nodes[0] as Node;
   const genesis = buildLayout(layout, "genesis");
@@ -39,9 +39,12 @@ export function setUp({ machine, nodes, guard }: World): void {
       };
       writeVersionRecord(own, record);
       guard.documents.begin(own.versionRecord);
-      guard.homes.set(own.home, { generation: 0, digest: undefined, build: undefined, daemon: undefined });
     }
   });
+  for (const { layout: own } of nodes) {
+    homes.plant(own.home);
+    guard.beginHome(own.home);
+  }
   machine.disk.sync();
   for (const path of [layout.plan, genesis.info, genesis.staged]) guard.documents.begin(path);
   const known = guard.upgrades.of("genesis");

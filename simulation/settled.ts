@@ -24,7 +24,7 @@ function unfinished(world: World): string | undefined {
   if (plan === undefined) return "the plan cannot be read";
   if (plan.current.name !== current) return `the plan says ${plan.current.name} runs, and current is ${current}`;
   for (const node of nodes) {
-    const { home, journal, versionRecord } = node.layout;
+    const { home, journal, versionRecord, copies } = node.layout;
     const story = guard.homes.get(home);
     // Not one that a person has started beside the service, and that was asked to end.
     if (node.nymvisor === undefined || world.managed(node) !== node.nymvisor) return `no nymvisor runs ${home}`;
@@ -33,6 +33,8 @@ function unfinished(world: World): string | undefined {
     if (story.build !== current) return `${story.build} runs on ${home}, and current is ${current}`;
     if (observer.existsSync(journal)) return `${home} has a journal still`;
     const record = JSON.parse(observer.readFileSync(versionRecord, "utf8")) as { name: string };
+    const [copy] = observer.existsSync(copies) ? observer.readdirSync(copies) : [];
+    if (copy !== undefined) return `the copy ${copy} of ${home} is there still`;
     if (record.name !== current) return `the record of ${home} says ${record.name}, and current is ${current}`;
   }
   for (const entry of plan.queuedUp) {

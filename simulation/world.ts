@@ -4,16 +4,19 @@ import { layoutOf } from "../src/model/paths.ts";
 import type { Configuration } from "../src/model/settings.ts";
 import type { Services } from "../src/run/services.ts";
 import { type Disk, nodeDisk } from "../src/system/disk.ts";
+import { Archives } from "./archives.ts";
 import { Backups } from "./backups.ts";
+import { Copies } from "./copies.ts";
 import { Daemons } from "./daemons.ts";
 import { Deeds } from "./deeds.ts";
 import { ProcessDied } from "./disk.ts";
 import { Faults } from "./faults.ts";
-import { kindOf } from "./files.ts";
+import { isWatched, kindOf } from "./files.ts";
 import { Guard } from "./guard.ts";
+import { Homes } from "./homes.ts";
 import type { Violation } from "./invariants.ts";
 import { Machine } from "./machine.ts";
-import type { Mutation } from "./mutations.ts";
+import type { Mutation } from "./mutation.ts";
 import { type Node, startNymvisor } from "./node.ts";
 import { isLiving, type SimulatedProcess } from "./processes.ts";
 import { Random } from "./random.ts";
@@ -36,8 +39,14 @@ export interface Tally {
   powerLosses: number;
   kills: number;
   upgrades: number;
+  /** Homes that were saved by a copy. */
+  copies: number;
   recoveries: number;
   errors: number;
+}
+
+export function noTally(): Tally {
+  return { steps: 0, effects: 0, powerLosses: 0, kills: 0, upgrades: 0, copies: 0, recoveries: 0, errors: 0 };
 }
 
 export interface Outcome {
@@ -58,12 +67,13 @@ export interface WorldOptions {
 export class World {
   readonly machine: Machine;
   readonly nodes: readonly Node[];
+  readonly homes: Homes;
   readonly guard: Guard;
   readonly faults: Faults;
   readonly upstream: Upstream;
   readonly backups: Backups;
   readonly random: Random;
-  readonly tally: Tally = { steps: 0, effects: 0, powerLosses: 0, kills: 0, upgrades: 0, recoveries: 0, errors: 0 };
+  readonly tally: Tally = noTally();
   /** For mutations that have to remember something. */
   readonly memory = new Map<unknown, unknown>();
   calm = false;
@@ -84,16 +94,22 @@ export class World {
     this.#mutation = mutation;
     this.machine = new Machine(this.random.fork("machine"), keepTrace);
     this.nodes = Array.from({ length: script.nodes }, (_, index) => nodeOf(index));
-    this.guard = new Guard(this.machine, this.nodes);
+    this.homes = new Homes(this.machine, this.random.fork("homes"));
+    this.guard = new Guard(this.machine, this.nodes, this.homes);
     this.faults = new Faults(this.machine);
     this.upstream = new Upstream(this.machine);
     this.backups = new Backups(this.machine, this.guard);
+    this.backups.roomyForCopy = script.roomForCopies;
+    const copies = new Copies(this.machine, this.homes);
+    const archives = new Archives(this.machine);
+    archives.isCalm = () => this.calm;
     this.#daemons = new Daemons(this.machine, {
       spawning: (caller, path) => this.#strike("before", caller, path),
       spawned: (caller) => this.#strike("after", caller, "spawn"),
       starts: (args, environment) => this.guard.reach.starts(args, environment),
       executes: (_, path, digest) => this.guard.executes(path, digest),
       started: (process, home, build, _, digest) => this.guard.daemonStarted(process, home, build, digest),
+      stops: (home) => this.homes.stops(home),
       isCalm: () => this.calm,
     });
     this.#daemons.alterRequest = mutation?.spawn ?? this.#daemons.alterRequest;
@@ -106,9 +122,10 @@ export class World {
       download: this.upstream.download,
       checkBackupRoom: this.backups.checkRoom,
       backUp: this.backups.backUp,
-      beginCopy: notThere,
-      archiveInBackground: notThere,
-      discardCopy: notThere,
+      beginCopy: copies.begin,
+      mappedShared: this.homes.mappedShared,
+      archiveInBackground: archives.archiveInBackground,
+      discardCopy: copies.discard,
       settleCopy: notThere,
       extractArchive: notThere,
       watchPlan: (_, changed) => this.#watch(changed),
@@ -132,7 +149,7 @@ export class World {
         afterEffect: (effect, path, destination) => {
           this.guard.after(process, effect, path, destination);
           const name = destination ?? path;
-          if (effect === "rename" && (kindOf(name) === "plan" || kindOf(name) === "current")) this.planTouched();
+          if (effect === "rename" && isWatched(name)) this.planTouched();
           this.#strike("after", process, path, destination);
         },
         onLook: (look, path) => {
@@ -226,6 +243,7 @@ export class World {
         const reason = "reason" in event ? `: ${event.reason}` : "why" in event ? `: ${event.why}` : "";
         this.machine.trace.note(speaker.name, `says ${event.type}${detail}${reason}`);
         if (event.type === "upgrade.recovered") this.tally.recoveries += 1;
+        if (event.type === "copy.done") this.tally.copies += 1;
         this.guard.said(speaker, of, event);
       },
     });
@@ -342,6 +360,10 @@ function configurationOf(index: number): Configuration {
     DAEMON_RESTART_ON_FAILURE: "true",
     DAEMON_FAILURE_RESTART_DELAY: "2s",
     DAEMON_SHUTDOWN_GRACE_PERIOD: "3s",
+    // That its process runs is all that tells of a simulated daemon, and no node here goes back by itself.
+    NYMVISOR_HEALTH_URL: "off",
+    NYMVISOR_HEALTH_PORT: "off",
+    NYMVISOR_ROLLBACK_AUTOMATIC: "false",
   };
   const sources = {
     file: null,

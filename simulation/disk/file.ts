@@ -94,6 +94,11 @@ export class FileInode extends Inode {
     if (this.#changedFrom !== NOWHERE) this.#dropped = true;
   }
 
+  /** Whether a loss of power would leave these contents, whatever chance has to say. */
+  get isDurable(): boolean {
+    return this.#changedFrom === NOWHERE && !this.#dropped;
+  }
+
   /** A change of a name, which moved the ctime, is durable; so that ctime is, unless a later fsync has seen to it. */
   settleChangeTime(ctime: bigint, syncs: number): void {
     if (syncs === this.#syncs) this.#durableAttributes = { ...this.#durableAttributes, ctime };

@@ -88,6 +88,21 @@ export class FolderInode extends Inode {
     this.entries = new Map(this.#durable);
   }
 
+  /** What the name may lead to after a loss of power now, the oldest first; undefined: to nothing. */
+  possible(name: string): ReadonlySet<Inode | undefined> {
+    const found = new Set<Inode | undefined>([this.#durable.get(name)]);
+    for (const { taken, given, inode } of this.#unsynced) {
+      if (given === name) found.add(inode);
+      else if (taken === name) found.add(undefined);
+    }
+    return found;
+  }
+
+  /** Every name that something may have after a loss of power now. */
+  possibleNames(): ReadonlySet<string> {
+    return new Set([...this.#durable.keys(), ...this.#unsynced.flatMap(({ given }) => given ?? [])]);
+  }
+
   /** Drops a name from the disk itself, as fsck does. */
   strike(name: string): void {
     this.entries.delete(name);

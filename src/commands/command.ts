@@ -1,6 +1,6 @@
 import { defineCommand, type ParsedArgs, runCommand } from "citty";
 import type { Environment } from "../system/environment.ts";
-import type { Arguments } from "./argument.ts";
+import { type Arguments, flagsOf } from "./argument.ts";
 
 /** A line to type, and what it does. */
 export interface Example {
@@ -61,7 +61,8 @@ export function declareCommand<const A extends Arguments>(declaration: Declarati
   const definition = defineCommand({
     meta: { name, description: summary },
     args,
-    run: ({ args, data }) => declaration.run({ args, ...(data as Pick<Context<A>, "words" | "environment">) }),
+    run: ({ args: parsed, data }) =>
+      declaration.run({ args: withNegatives(parsed, args), ...(data as Pick<Context<A>, "words" | "environment">) }),
   });
   return {
     name,
@@ -76,4 +77,13 @@ export function declareCommand<const A extends Arguments>(declaration: Declarati
       return typeof result === "number" ? result : 0;
     },
   };
+}
+
+/** citty takes a flag that is called `no-x` for `x` being false, whatever is declared. */
+function withNegatives<A extends Arguments>(parsed: ParsedArgs<A>, declared: A): ParsedArgs<A> {
+  const given: Record<string, unknown> = parsed;
+  const negatives = flagsOf(declared).flatMap(([name]) => {
+    return name.startsWith("no-") && given[name.slice("no-".length)] === false ? [[name, true]] : [];
+  });
+  return { ...parsed, ...Object.fromEntries(negatives) };
 }

@@ -17,8 +17,8 @@ const PATIENCE_MS = 250;
  * An output that is a pipe cannot be read twice. The daemon is given another pipe, to a tee(1) that writes to ours what
  * it reads, and to a file in memory as well. A program of its own, because nymvisor may be killed: then the daemon's
  * output must go on, as it does when it is inherited. tee, because it is on every machine, needs a megabyte of memory,
- * and copies some hundred megabytes a second. A file in memory, because it takes no room on the node's disk, never waits
- * for one, and is gone with the processes that have it open; it is emptied before it grows large.
+ * and copies a hundred megabytes a second on a slow one. A file in memory, because it takes no room on the node's disk,
+ * never waits for one, and is gone with the processes that have it open; it is emptied before it grows large.
  */
 export class Tee {
   readonly #file = openMemoryFile("daemon output");

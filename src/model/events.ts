@@ -67,6 +67,8 @@ export type NymvisorEvent =
   /** `nymvisor backup restore` had been interrupted. */
   | { type: "restore.recovered"; home: string; outcome: "finished" | "undone" }
   | { type: "node.brought-forward"; from: string; to: string }
+  /** The command that has ordered a way back waits for the nymvisor that runs. */
+  | { type: "rollback.waiting"; to: string; pid: number; waited: Duration }
   | { type: "backup.skipped"; name: string }
   /** The home cannot be copied while the node runs; it is archived while it is stopped, which takes longer. */
   | { type: "backup.no-room-for-copy"; name: string; needed: number; available: number; bytes: number }

@@ -73,14 +73,21 @@ export function renderRestore(report: RestoreReport, format: OutputFormat): stri
   return `${lines.join("\n")}\n`;
 }
 
-export function renderPruned(pruned: readonly BackupSummary[], dryRun: boolean, format: OutputFormat): string {
-  const bytes = pruned.reduce((sum, backup) => sum + backup.bytes, 0);
-  if (format === "json") return line({ dryRun, bytes, backups: pruned.map(backupJson) });
-  if (pruned.length === 0) return "there is no backup that the settings let go\n";
-  const lines = pruned.map(
-    ({ name, bytes }) => `${dryRun ? "would remove" : "removed"} ${name} (${formatBytes(bytes)})`,
-  );
-  return `${[...lines, `${formatBytes(bytes)} in all`].join("\n")}\n`;
+export interface Pruned {
+  backups: readonly BackupSummary[];
+  /** Folders of homes that were put aside by ways back. */
+  rolledBack: readonly string[];
+}
+
+export function renderPruned({ backups, rolledBack }: Pruned, dryRun: boolean, format: OutputFormat): string {
+  const bytes = backups.reduce((sum, backup) => sum + backup.bytes, 0);
+  if (format === "json") return line({ dryRun, bytes, backups: backups.map(backupJson), rolledBack });
+  const did = dryRun ? "would remove" : "removed";
+  const lines = backups.map(({ name, bytes }) => `${did} ${name} (${formatBytes(bytes)})`);
+  if (lines.length === 0) lines.push("there is no backup that the settings let go");
+  else lines.push(`${formatBytes(bytes)} in all`);
+  lines.push(...rolledBack.map((folder) => `${did} what was put aside in ${folder}`));
+  return `${lines.join("\n")}\n`;
 }
 
 export function renderCreated(created: CreatedBackup, format: OutputFormat): string {

@@ -112,6 +112,10 @@ const renderers: Renderers = {
       }`,
     ),
   "restore.recovered": (e) => info(`the interrupted restore of ${e.home} was ${e.outcome}`),
+  "rollback.waiting": (e) =>
+    info(
+      `waiting for the nymvisor that runs (pid ${e.pid}) to go back to ${printable(e.to)}${e.waited < SECOND ? "" : `, for ${brief(e.waited)} now`}`,
+    ),
   "node.brought-forward": (e) =>
     info(`this node was behind what its box runs: brought from ${printable(e.from)} to ${printable(e.to)}`),
 

@@ -39,6 +39,8 @@ export class Archivist {
   private readonly over = new AbortController();
   private working: Promise<void> | undefined;
   private failures = 0;
+  /** How long after this pass it is tried again; undefined: nothing has failed. */
+  private retryIn: Duration | undefined;
   private cancelRetry: () => void = () => {};
   private released: string | null = null;
   private current: { copy: string; calledOff: AbortController } | undefined;
@@ -47,7 +49,6 @@ export class Archivist {
 
   /** Does what there is to do; settles when it is done, or has failed and is tried again later. Never rejects. */
   work(): Promise<void> {
-    this.cancelRetry();
     this.working ??= this.workThrough().finally(() => {
       this.working = undefined;
     });
@@ -75,17 +76,26 @@ export class Archivist {
   }
 
   private async workThrough(): Promise<void> {
-    const { signal } = this.over;
-    if (signal.aborted) return;
-    try {
-      await this.clearAway();
-      for (let next = this.next(); next !== undefined; next = this.next()) {
-        if (!(await this.archive(next))) return;
-      }
-    } catch (error) {
-      if (!signal.aborted) {
+    this.cancelRetry();
+    this.retryIn = undefined;
+    // What cannot be cleared away keeps nothing from being archived.
+    for (const step of [() => this.clearAway(), () => this.archiveAll()]) {
+      if (this.over.signal.aborted) return;
+      try {
+        await step();
+      } catch (error) {
+        if (this.over.signal.aborted) return;
         this.context.emit({ type: "warning", about: "the copies of the home", reason: adviceOf(error) });
+        this.planRetry();
       }
+    }
+    if (this.retryIn === undefined || this.over.signal.aborted) return;
+    this.cancelRetry = this.context.clock.after(toMilliseconds(this.retryIn), () => void this.work());
+  }
+
+  private async archiveAll(): Promise<void> {
+    for (let next = this.next(); next !== undefined; next = this.next()) {
+      if (!(await this.archive(next))) return;
     }
   }
 
@@ -113,18 +123,20 @@ export class Archivist {
       return true;
     } catch (error) {
       if (signal.aborted) return false;
-      this.failures += 1;
-      const retryIn = delayAfter(this.failures, ARCHIVE_BACKOFF);
-      emit({ type: "archive.failed", name, copy, reason: adviceOf(error), retryIn });
-      this.retry(retryIn);
+      emit({ type: "archive.failed", name, copy, reason: adviceOf(error), retryIn: this.planRetry() });
       return false;
     } finally {
       this.current = undefined;
     }
   }
 
-  private retry(delay: Duration): void {
-    this.cancelRetry = this.context.clock.after(toMilliseconds(delay), () => void this.work());
+  /** Once this pass is over: a node that runs may not be started again for weeks. @returns how long after. */
+  private planRetry(): Duration {
+    if (this.retryIn === undefined) {
+      this.failures += 1;
+      this.retryIn = delayAfter(this.failures, ARCHIVE_BACKOFF);
+    }
+    return this.retryIn;
   }
 
   private async clearAway(): Promise<void> {

@@ -2,6 +2,7 @@ import { archiveInBackground } from "../upgrade/archive/archive-in-background.ts
 import { backUp, checkBackupRoom } from "../upgrade/backup.ts";
 import { extractArchive } from "../upgrade/backups/extract.ts";
 import { discardCopy, HomeCopy } from "../upgrade/copy/home-copy.ts";
+import { mappedShared } from "../upgrade/copy/mapped-shared.ts";
 import { settleCopy } from "../upgrade/copy/settle-copy.ts";
 import { downloadBinary } from "../upstream/download.ts";
 import { askGithub } from "../upstream/github/ask.ts";
@@ -9,7 +10,7 @@ import { confirmGithub } from "../upstream/github/confirm.ts";
 import { askSources } from "../upstream/sources.ts";
 import { watchPlan } from "./plan-watcher.ts";
 
-/** The long errands of a run, as one record, so that a simulated machine can send others on them. */
+/** The long errands of a run, and what it asks the kernel for them, as one record, so that a simulated machine can send others on them. */
 export interface Services {
   askSources: typeof askSources;
   askGithub: typeof askGithub;
@@ -18,6 +19,7 @@ export interface Services {
   checkBackupRoom: typeof checkBackupRoom;
   backUp: typeof backUp;
   beginCopy: typeof HomeCopy.begin;
+  mappedShared: typeof mappedShared;
   archiveInBackground: typeof archiveInBackground;
   discardCopy: typeof discardCopy;
   settleCopy: typeof settleCopy;
@@ -35,6 +37,7 @@ export const services: Services = {
   checkBackupRoom,
   backUp,
   beginCopy: HomeCopy.begin,
+  mappedShared,
   archiveInBackground,
   discardCopy,
   settleCopy,

@@ -22,7 +22,6 @@ import { type Lock, LockHeldError, tryLock, withLock } from "../system/lock.ts";
 import { groupMembers } from "../system/process-table.ts";
 import { settleRestore } from "../upgrade/backups/restore.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
-import { mappedShared } from "../upgrade/copy/mapped-shared.ts";
 import { keepLastGood } from "../upgrade/last-good.ts";
 import { requireOperator, writeOperator } from "../upgrade/operator.ts";
 import { copyOnProbation, whyNoWayBack } from "../upgrade/probation-note.ts";
@@ -218,6 +217,8 @@ export class Supervisor {
     this.take({ type: "time-passed" });
     this.watcher = this.context.services.watchPlan(layout, () => this.readPlan(), emit);
     this.take({ type: "plan-read", plan: { ...view, behind: home.agreement.state === "behind" } });
+    // As in `readPlan`: the node that is waited for may never tell.
+    if (view.forwardWaitsFor !== null) this.readPlanIn(WAITING_LOOK_MS);
   }
 
   /** A way back that was interrupted may have left the home in either place: nothing is started before that is settled. */
@@ -729,7 +730,7 @@ export class Supervisor {
 
   private mapped(): ReadonlySet<string> {
     const pid = this.daemon?.pid;
-    return mappedShared(pid === undefined ? [] : groupMembers(pid).map((member) => member.pid));
+    return this.context.services.mappedShared(pid === undefined ? [] : groupMembers(pid).map((member) => member.pid));
   }
 
   private endTurn(): void {

@@ -27,7 +27,8 @@ function libc(): ReturnType<typeof open> {
 
 const CODES = new Map<number, string>(Object.entries(constants.errno).map(([code, number]) => [number, code]));
 
-function failure(call: string): Error {
+/** What the last call that failed has failed with. */
+export function failure(call: string): Error {
   const location = libc().__errno_location();
   const errno = location === null ? 0 : read.i32(location);
   const code = CODES.get(errno) ?? `E${errno}`;

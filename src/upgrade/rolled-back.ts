@@ -69,13 +69,22 @@ export function findRolledBack(layout: Layout): RolledBackHome[] {
     .toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
 }
 
-/** What is kept of ways back that nobody needs any more: see {@link homesToForget}. */
-export function prunableRolledBack(layout: Layout, outcomes: readonly Outcome[]): string[] {
-  return homesToForget(findRolledBack(layout), outcomes, layout.home).map(({ folder }) => folder);
+/** What is kept of ways back that nobody needs any more, and folders that are left of a removal or of their use. */
+function prunableRolledBack(layout: Layout, outcomes: readonly Outcome[]): string[] {
+  if (disk.existsSync(layout.wayBack)) return [];
+  const whole = findRolledBack(layout);
+  const noted = new Set(whole.map(({ folder }) => folder));
+  const left = foldersIn(layout).filter((folder) => !noted.has(folder) && isUnnoted(folder));
+  return [...left, ...homesToForget(whole, outcomes, layout.home).map(({ folder }) => folder)];
+}
+
+/** One whose note cannot be used is left for a person to look at. */
+function isUnnoted(folder: string): boolean {
+  return !disk.existsSync(rolledBackPaths(folder).note);
 }
 
 /**
- * Removes what the second good upgrade since lets go.
+ * Removes what the second good upgrade since lets go; see {@link homesToForget}. Nothing while a way back is under way.
  * @param needed folders that a way back is about to use.
  * @returns the folders, the oldest first. Durable when it returns.
  */

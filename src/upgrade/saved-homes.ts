@@ -42,7 +42,9 @@ export function listSavedHomes(layout: Layout, outcomes: readonly Outcome[]): Sa
   };
   const versions = versionsOfBuilds(layout, past);
   const saved = [...keptHomes(layout), ...copies(layout, past, versions), ...archives(layout, past, versions)];
-  return saved.toSorted((a, b) => compare(toMillisecond(b.at), toMillisecond(a.at)));
+  return saved.toSorted(
+    (a, b) => compare(toMillisecond(b.at), toMillisecond(a.at)) || slowness(a) - slowness(b) || compare(b.at, a.at),
+  );
 }
 
 /** What a home is put back from to be as that build left it; undefined: there is nothing. */
@@ -134,5 +136,8 @@ function namesIn(folder: string): string[] {
 function compare(left: bigint, right: bigint): number {
   return left < right ? -1 : Number(left > right);
 }
+
+/** An archive is unpacked first; all else is renamed. */
+const slowness = ({ kind }: SavedHome) => (kind === "archive" ? 1 : 0);
 
 const toMillisecond = (instant: Instant) => instant / 1_000_000n;

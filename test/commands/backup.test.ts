@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseInstant } from "../../src/model/instant.ts";
 import { renderConfigFile } from "../../src/system/config-file.ts";
 import { backUp } from "../../src/upgrade/backup.ts";
@@ -137,6 +137,15 @@ test("the oldest are removed as the settings say, and shown before with --dry-ru
   expect((await type("prune")).stdout).toStartWith("removed 2026-11-19-090832737");
   expect([oldest, newest].map(existsSync)).toEqual([false, true]);
   expect((await type("prune")).stdout).toBe("there is no backup that the settings let go\n");
+});
+
+test("what ways back have put aside is removed by hand too, all of it", async () => {
+  const kept = join(dirname(backups), "rolled-back", "1.1.0-2026-11-21-120000000");
+  mkdirSync(join(kept, "home"), { recursive: true });
+  expect((await type("prune", "--dry-run")).stdout).toContain(`would remove what was put aside in ${kept}`);
+  expect(existsSync(kept)).toBe(true);
+  expect(JSON.parse((await type("prune", "-o", "json")).stdout)).toMatchObject({ backups: [], rolledBack: [kept] });
+  expect(existsSync(dirname(kept))).toBe(false);
 });
 
 test.each([

@@ -45,6 +45,25 @@ describe("a declared command", () => {
     );
   });
 
+  test.each<[string[], boolean | undefined]>([
+    [["--no-data"], true],
+    [[], undefined],
+  ])("may have a flag that begins with no: %j", async (words, given) => {
+    const seen: unknown[] = [];
+    const command = declareCommand({
+      name: "test",
+      summary: "",
+      args: { "no-data": { type: "boolean" } },
+      manual,
+      async run({ args }) {
+        seen.push(args["no-data"]);
+      },
+    });
+    const reading = readArguments(words, command);
+    await command.execute(reading.kind === "words" ? reading.words : [], environment);
+    expect(seen).toEqual([given]);
+  });
+
   test("gets the very values that the strict reader accepted", async () => {
     const seen: unknown[] = [];
     const command = declareCommand({

@@ -190,6 +190,7 @@ test("a daemon whose output nobody reads is told so", async () => {
   await firstTee();
   touch("go");
   expect(await result()).toMatchObject({ exitCode: 42 });
+  expect(tees()).toHaveLength(1);
 });
 
 describe("the end of a daemon", () => {

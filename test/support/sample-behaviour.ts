@@ -1,3 +1,5 @@
+import type { StopWork } from "./sample-stop-work.ts";
+
 /**
  * What a sample node does beyond running until it is told to stop. Each can be baked into a daemon
  * (`writeSampleDaemon`), so that two versions started with the same arguments differ, or be given as an argument
@@ -18,6 +20,8 @@ export interface SampleBehaviour {
   stopDelay?: number;
   /** Its exit code after SIGINT (0). */
   stopCode?: number;
+  /** Works on its home between the signal and its end. */
+  atStop?: StopWork;
   /** Starts a child in its process group that ignores SIGINT and outlives it. */
   spawnChild?: boolean;
   /** Appends a line to `<home>/data.log` every so many milliseconds. */
@@ -37,7 +41,9 @@ export interface SampleBehaviour {
 }
 
 /** Flag of each behaviour, and what its value is. */
-const BEHAVIOUR_FLAGS: Readonly<Record<keyof SampleBehaviour, readonly [string, "number" | "text" | "switch"]>> = {
+const BEHAVIOUR_FLAGS: Readonly<
+  Record<keyof SampleBehaviour, readonly [string, "number" | "text" | "switch" | "JSON"]>
+> = {
   exitAfter: ["--exit-after", "number"],
   exitCode: ["--exit-code", "number"],
   exitTimes: ["--exit-times", "number"],
@@ -45,6 +51,7 @@ const BEHAVIOUR_FLAGS: Readonly<Record<keyof SampleBehaviour, readonly [string, 
   ignoreSigint: ["--ignore-sigint", "switch"],
   stopDelay: ["--stop-delay", "number"],
   stopCode: ["--stop-code", "number"],
+  atStop: ["--at-stop", "JSON"],
   spawnChild: ["--spawn-child", "switch"],
   writeEvery: ["--write-every", "number"],
   home: ["--home", "text"],
@@ -55,14 +62,16 @@ const BEHAVIOUR_FLAGS: Readonly<Record<keyof SampleBehaviour, readonly [string, 
   readStdin: ["--read-stdin", "switch"],
 };
 
+const READERS = { number: Number, text: String, switch: () => true, JSON: JSON.parse } as const;
+
 /** Finds the behaviours among a node's arguments; everything else there is left to be what it is. */
 export function readBehaviour(args: readonly string[]): SampleBehaviour {
-  const found: Record<string, number | string | boolean> = {};
+  const found: Record<string, unknown> = {};
   for (const [key, [flag, kind]] of Object.entries(BEHAVIOUR_FLAGS)) {
     const index = args.indexOf(flag);
     if (index === -1) continue;
     const value = args[index + 1] ?? "";
-    found[key] = kind === "switch" ? true : kind === "number" ? Number(value) : value;
+    found[key] = READERS[kind](value);
   }
   return found;
 }

@@ -24,6 +24,7 @@ export type SampleEvent = {
   | { event: "stdin"; bytes: number }
   | { event: "signal"; signal: string; count: number }
   | { event: "stopping" }
+  | { event: "worked"; written: number }
   | { event: "dropped-everything" }
   | { event: "exiting"; code: number | string }
 );

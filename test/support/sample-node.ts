@@ -4,6 +4,7 @@
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { readBehaviour, type SampleBehaviour } from "./sample-behaviour.ts";
+import { bytesWritten, workAtStop } from "./sample-stop-work.ts";
 
 declare const SAMPLE_BUILD_INFO: string | undefined;
 
@@ -54,7 +55,7 @@ function run(behaviour: SampleBehaviour): void {
   setInterval(() => {}, 2 ** 31 - 1);
 }
 
-function listenToSignals({ ignoreSigint, stopDelay = 0, stopCode = 0 }: SampleBehaviour): void {
+function listenToSignals({ ignoreSigint, stopDelay = 0, stopCode = 0, atStop, home }: SampleBehaviour): void {
   const counts = new Map<string, number>();
   const note = (signal: string): number => {
     const count = (counts.get(signal) ?? 0) + 1;
@@ -72,6 +73,10 @@ function listenToSignals({ ignoreSigint, stopDelay = 0, stopCode = 0 }: SampleBe
     }
     record("stopping");
     setTimeout(() => {
+      if (atStop?.version === version()) {
+        workAtStop(home ?? homeOfAll(), atStop);
+        record("worked", { written: bytesWritten() });
+      }
       record("exiting", { code: stopCode });
       process.exit(stopCode);
     }, stopDelay);
@@ -119,7 +124,11 @@ async function countStdin(): Promise<void> {
   record("stdin", { bytes });
 }
 
-function keepWriting(every: number, home = process.env.SAMPLE_HOME ?? "."): void {
+function homeOfAll(): string {
+  return process.env.SAMPLE_HOME ?? ".";
+}
+
+function keepWriting(every: number, home = homeOfAll()): void {
   let lines = 0;
   setInterval(() => {
     lines += 1;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Layout } from "../../src/model/paths.ts";
 import {
   allRolledBack,
@@ -53,10 +53,22 @@ test("the second good upgrade since takes it away, and the folder with the last"
   const young = keep("b", NOON + 5n);
   const good = [3n, 4n, 9n].map((after) => outcome({ home: layout.home, performedAt: NOON + after }));
   expect(await pruneRolledBack(layout, good, new Set([old]))).toEqual([]);
+  writeFileSync(layout.wayBack, "{}");
+  expect(await pruneRolledBack(layout, good)).toEqual([]);
+  rmSync(layout.wayBack);
   expect(await pruneRolledBack(layout, good)).toEqual([old]);
   expect(findRolledBack(layout).map((one) => one.folder)).toEqual([young]);
   await removeRolledBack(layout, [young]);
   expect(existsSync(layout.rolledBack)).toBe(false);
+});
+
+test("folders that are left of a removal go by the way, and one whose note is damaged stays", async () => {
+  const left = join(layout.rolledBack, "left", "home");
+  const damaged = keep("a");
+  writeFileSync(rolledBackPaths(damaged).note, "{");
+  mkdirSync(left, { recursive: true });
+  expect(await pruneRolledBack(layout, [])).toEqual([dirname(left)]);
+  expect(existsSync(damaged)).toBe(true);
 });
 
 test("all of it can go but what a way back is about to use, and nothing while one is under way", () => {

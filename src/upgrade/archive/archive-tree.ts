@@ -1,5 +1,6 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
+import type { FileStat } from "../../system/file-stat.ts";
 import { asBytePath, type BytePath, bytesOf } from "./byte-path.ts";
 import { Collector } from "./collector.ts";
 import { readExtendedAttributes } from "./extended-attributes.ts";
@@ -111,11 +112,11 @@ class TreeArchiver {
     this.result.disturbed.push({ path: showPath(path), how });
   }
 
-  async add(path: BytePath, name: BytePath, kind: FileKind, stat: BigIntStats): Promise<void> {
+  async add(path: BytePath, name: BytePath, kind: FileKind, stat: FileStat): Promise<void> {
     if (kind === "folder") {
       return this.#addEntry({ ...metadata(stat), name, kind, size: 0, attributes: attributesOf(path) });
     }
-    const identity = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
+    const identity = stat.hasSeveralNames ? `${stat.dev}:${stat.ino}` : undefined;
     const firstName = identity === undefined ? undefined : this.#firstNames.get(identity);
     if (firstName !== undefined) {
       return this.#addEntry({ ...metadata(stat), name, kind: "hard link", size: 0, target: firstName });
@@ -180,7 +181,7 @@ class TreeArchiver {
     return false;
   }
 
-  async #addLink(path: BytePath, name: BytePath, stat: BigIntStats): Promise<boolean> {
+  async #addLink(path: BytePath, name: BytePath, stat: FileStat): Promise<boolean> {
     let target: string;
     try {
       target = readlinkSync(bytesOf(path), { encoding: "latin1" });
@@ -274,7 +275,7 @@ function read(path: BytePath, file: number, into: Uint8Array, position: number):
   }
 }
 
-function metadata({ mode, uid, gid, mtimeNs }: BigIntStats) {
+function metadata({ mode, uid, gid, mtimeNs }: Pick<FileStat, "mode" | "uid" | "gid" | "mtimeNs">) {
   return { mode: Number(mode), uid: Number(uid), gid: Number(gid), mtime: mtimeNs };
 }
 

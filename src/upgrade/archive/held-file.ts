@@ -1,4 +1,4 @@
-import type { BigIntStats } from "node:fs";
+import type { FileStat } from "../../system/file-stat.ts";
 
 /**
  * A file that the copy of a home holds by a second hard link instead of its own bytes: the daemon can make it anew, so it
@@ -29,6 +29,16 @@ export function changeSince(before: HeldFile, now: HeldFile): string | undefined
   return undefined;
 }
 
-export function heldFile({ dev, ino, size, mode, uid, gid, nlink, mtimeNs, ctimeNs }: BigIntStats): HeldFile {
+export function heldFile({
+  dev,
+  ino,
+  size,
+  mode,
+  uid,
+  gid,
+  nlink,
+  mtimeNs,
+  ctimeNs,
+}: Pick<FileStat, keyof HeldFile>): HeldFile {
   return { dev, ino, size, mode, uid, gid, nlink, mtimeNs, ctimeNs };
 }

@@ -42,7 +42,7 @@ export async function measureHome(
     size.archiveBytes += ENTRY_OVERHEAD;
     if (found.kind !== "file") continue;
     const { stat, path } = found;
-    if (stat.nlink > 1n) {
+    if (stat.hasSeveralNames) {
       const identity = `${stat.dev}:${stat.ino}`;
       if (seen.has(identity)) continue;
       seen.add(identity);

@@ -1,7 +1,8 @@
-import { type BigIntStats, constants, lstatSync, readdirSync, statSync } from "node:fs";
+import { constants, readdirSync, statSync } from "node:fs";
 import { errorCode, NymvisorError } from "../../model/errors.ts";
 import { printable } from "../../model/names.ts";
 import { explanation } from "../../system/durable.ts";
+import { type FileStat, lookAtName } from "../../system/file-stat.ts";
 import { asBytePath, type BytePath, bytesOf, decodePath, encodePath, joinPath } from "./byte-path.ts";
 import type { PathFilter } from "./path-patterns.ts";
 
@@ -15,7 +16,7 @@ export type FileKind = "file" | "folder" | "symbolic link" | "socket" | "fifo" |
 
 /** A thing in a home, or (`gone`) one that was listed and had vanished when it was looked at. */
 export type Found = { path: BytePath; name: BytePath } & (
-  | { gone: false; kind: FileKind; stat: BigIntStats }
+  | { gone: false; kind: FileKind; stat: FileStat }
   | { gone: true }
 );
 
@@ -45,15 +46,28 @@ export function identifyFolder(path: string): FolderIdentity | undefined {
  * @throws {NymvisorError} for a folder that cannot be listed.
  */
 export function* walkHome(home: string, excluded: readonly FolderIdentity[], filter?: WalkFilter): Generator<Found> {
-  yield* walkFolder(encodePath(home), asBytePath(""), excluded, filter);
+  for (const found of walkFolder(encodePath(home), asBytePath(""), excluded, filter)) if (found !== null) yield found;
+}
+
+/**
+ * As {@link walkHome}, for who knows nearly all of it: `isKnown` is asked about each file, and what it says yes to is null,
+ * with which nothing was made that would have to be cleared away again.
+ * @param isKnown may use `stat` only until it returns.
+ */
+export function walkKnownHome(
+  home: string,
+  excluded: readonly FolderIdentity[],
+  filter: WalkFilter & { isKnown: (name: BytePath, stat: FileStat) => boolean },
+): Generator<Found | null> {
+  return walkFolder(encodePath(home), asBytePath(""), excluded, filter);
 }
 
 function* walkFolder(
   folder: BytePath,
   prefix: BytePath,
   excluded: readonly FolderIdentity[],
-  filter: WalkFilter | undefined,
-): Generator<Found> {
+  filter: (WalkFilter & { isKnown?: (name: BytePath, stat: FileStat) => boolean }) | undefined,
+): Generator<Found | null> {
   let names: string[];
   try {
     names = readdirSync(bytesOf(folder), { encoding: "latin1" });
@@ -65,15 +79,20 @@ function* walkFolder(
   names.sort();
   for (const childName of names) {
     if (prefix === "" && OWN.has(childName)) continue;
-    const path = joinPath(folder, asBytePath(childName));
     const name = joinPath(prefix, asBytePath(childName));
-    const stat = lookAt(path);
+    const now = lookAt(folder, childName);
+    if (now?.isFile() && filter?.isKnown?.(name, now)) {
+      yield null;
+      continue;
+    }
+    const path = joinPath(folder, asBytePath(childName));
+    const stat = now?.kept();
     if (stat === undefined) {
       yield { path, name, gone: true };
       continue;
     }
     const kind = kindOf(stat);
-    if (kind === "folder" && excluded.some(({ dev, ino }) => dev === stat.dev && ino === stat.ino)) continue;
+    if (kind === "folder" && isAmong(excluded, stat)) continue;
     if (filter?.leaveOut(name)) {
       filter.onLeftOut?.(name, kind);
       continue;
@@ -83,12 +102,16 @@ function* walkFolder(
   }
 }
 
-function lookAt(path: BytePath): BigIntStats | undefined {
+function isAmong(folders: readonly FolderIdentity[], { dev, ino }: FileStat): boolean {
+  return folders.some((folder) => folder.dev === dev && folder.ino === ino);
+}
+
+function lookAt(folder: BytePath, name: string): FileStat | undefined {
   try {
-    return lstatSync(bytesOf(path), { bigint: true });
+    return lookAtName(folder, name);
   } catch (error) {
     if (isGone(error)) return undefined;
-    throw cannotRead(path, error);
+    throw cannotRead(joinPath(folder, asBytePath(name)), error);
   }
 }
 
@@ -107,9 +130,9 @@ const KINDS: ReadonlyMap<number, FileKind> = new Map([
   [constants.S_IFBLK, "block device"],
 ]);
 
-function kindOf(stat: BigIntStats): FileKind {
-  const kind = KINDS.get(Number(stat.mode) & constants.S_IFMT);
-  if (kind === undefined) throw new Error(`a file of unknown type: mode ${stat.mode.toString(8)}`);
+function kindOf({ modeBits }: FileStat): FileKind {
+  const kind = KINDS.get(modeBits & constants.S_IFMT);
+  if (kind === undefined) throw new Error(`a file of unknown type: mode ${modeBits.toString(8)}`);
   return kind;
 }
 

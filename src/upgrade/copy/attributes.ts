@@ -1,6 +1,7 @@
-import { type BigIntStats, lstatSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
+import type { FileStat } from "../../system/file-stat.ts";
 import { type BytePath, bytesOf, decodePath } from "../archive/byte-path.ts";
 import { readExtendedAttributes } from "../archive/extended-attributes.ts";
 import type { ExtendedAttribute } from "../archive/tar-header.ts";
@@ -16,7 +17,7 @@ export interface Attributes {
   extended: readonly ExtendedAttribute[];
 }
 
-export function readAttributes(path: BytePath, { mode, uid, gid, mtimeNs }: BigIntStats): Attributes {
+export function readAttributes(path: BytePath, { mode, uid, gid, mtimeNs }: FileStat): Attributes {
   try {
     const extended = readExtendedAttributes(path);
     return { mode: Number(mode) & 0o7777, uid: Number(uid), gid: Number(gid), mtimeNs, extended };

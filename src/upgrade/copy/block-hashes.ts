@@ -2,7 +2,7 @@
 export const CHUNK = 1 << 20;
 
 /** What a page cache keeps, and what databases write. */
-const SMALLEST_BLOCK = 4096;
+export const SMALLEST_BLOCK = 4096;
 
 /** Blocks of a whole home: their hashes take 16 MiB at most, until the home has doubled. */
 const MOST_BLOCKS = 2 << 20;
@@ -88,6 +88,16 @@ export class BlockHashes {
       else runs.push([at, stop]);
     }
     return runs;
+  }
+
+  /** How many of the blocks in the first `length` bytes of a chunk differ from what was kept; nothing is noted. */
+  countDifferent(chunk: Chunk, position: number, length: number): number {
+    const first = position / this.blockSize;
+    let different = 0;
+    for (let index = 0; index * this.blockSize < length; index += 1) {
+      if (Bun.hash.xxHash3(chunk.block(index, length), this.#seed) !== this.#values[first + index]) different += 1;
+    }
+    return different;
   }
 
   /**

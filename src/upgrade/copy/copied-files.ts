@@ -1,4 +1,4 @@
-import type { BigIntStats } from "node:fs";
+import type { FileStat } from "../../system/file-stat.ts";
 import { BlockHashes } from "./block-hashes.ts";
 import type { Records } from "./records.ts";
 
@@ -16,7 +16,7 @@ export class CopiedFiles {
   }
 
   /** The copy at the record's name, if it is one of that very file; else a number for a new one. */
-  objectFor(slot: number | undefined, stat: BigIntStats): { object: number; isNew: boolean } {
+  objectFor(slot: number | undefined, stat: FileStat): { object: number; isNew: boolean } {
     if (slot !== undefined) {
       const object = this.#records.object(slot);
       if (this.#records.isSameFile(slot, stat)) return { object, isNew: false };

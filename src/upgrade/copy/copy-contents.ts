@@ -1,8 +1,8 @@
-import type { BigIntStats } from "node:fs";
 import { readSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { extentCount, isClean } from "../../system/file-calls.ts";
+import type { FileStat } from "../../system/file-stat.ts";
 import type { BytePath } from "../archive/byte-path.ts";
 import { extentsOf } from "../archive/sparse-file.ts";
 import { cannotRead } from "../archive/walk.ts";
@@ -22,7 +22,7 @@ export const SYNC_EVERY = 8 << 20;
 export interface Source {
   path: BytePath;
   file: number;
-  stat: BigIntStats;
+  stat: FileStat;
 }
 
 export interface ContentsOptions {
@@ -70,7 +70,7 @@ export class Cloner {
 /** On average, for a file to be shared quickly. */
 const SMALLEST_EXTENT = 128 << 10;
 
-export function isSparse({ blocks, size }: BigIntStats): boolean {
+export function isSparse({ blocks, size }: FileStat): boolean {
   return blocks * 512n < size;
 }
 
@@ -129,6 +129,39 @@ export async function findDifferences(
   await readChunks({ path, file, ranges, chunks, signal, use });
 }
 
+/** Smaller files are not worth the look. */
+const SMALLEST_SAMPLED = 8 << 20;
+/** How many places of a file are looked at, and how much of each. */
+const SAMPLES = 32;
+const SAMPLE = 64 << 10;
+
+/**
+ * Whether hardly anything is left of what the copy has of a file, as samples tell. To write down each block that has
+ * changed would then be to write all of it, and to write it once more when the log is applied.
+ */
+export function isRewritten({ path, file, stat }: Source, hashes: BlockHashes, { chunks }: ContentsOptions): boolean {
+  const size = Number(stat.size);
+  const [chunk] = chunks;
+  if (size < SMALLEST_SAMPLED || chunk === undefined) return false;
+  const step = Math.floor(size / SAMPLES / hashes.blockSize) * hashes.blockSize;
+  const length = Math.max(SAMPLE, hashes.blockSize);
+  let blocks = 0;
+  let different = 0;
+  try {
+    for (let sample = 0; sample < SAMPLES; sample += 1) {
+      const count = readSync(file, chunk.bytes, 0, length, sample * step);
+      blocks += Math.ceil(count / hashes.blockSize);
+      different += hashes.countDifferent(chunk, sample * step, count);
+    }
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+  return different > blocks * MOSTLY;
+}
+
+/** What a file costs to be stored whole, and to be taken down in blocks and written again, is about the same from here on. */
+const MOSTLY = 0.75;
+
 /**
  * Makes an open file of the copy what `source` is, writing only what differs. `isNew`: it is empty, so that holes need
  * only be left out. `syncEvery`: how many written bytes may wait in memory for the disk.
@@ -174,7 +207,7 @@ interface Part {
 }
 
 /** Data and holes in turn. Data is widened to whole blocks. */
-function* partsOf(file: number, size: number, blockSize: number): Generator<Part> {
+export function* partsOf(file: number, size: number, blockSize: number): Generator<Part> {
   let position = 0;
   let done = 0;
   for (const { hole, end } of extentsOf(file, size)) {

@@ -53,8 +53,14 @@ export class CopyTree {
 
   /** @returns a descriptor to write with. */
   makeFile(name: BytePath): number {
-    this.remove(name);
-    return bulkDisk.openSync(bytesOf(this.path(name)), O_RDWR | O_CREAT | O_EXCL, 0o600);
+    const make = () => bulkDisk.openSync(bytesOf(this.path(name)), O_RDWR | O_CREAT | O_EXCL, 0o600);
+    try {
+      return make();
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+      this.remove(name);
+      return make();
+    }
   }
 
   /** As {@link makeFile}, for a file that is there. */

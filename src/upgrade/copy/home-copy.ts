@@ -3,6 +3,7 @@ import { errorCode } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { systemClock } from "../../system/clock.ts";
 import { makeFolderDurably, removeFileDurably, syncFolder } from "../../system/durable.ts";
+import { ofNode } from "../../system/file-stat.ts";
 import { bootId } from "../../system/process-table.ts";
 import { asBytePath, encodePath } from "../archive/byte-path.ts";
 import { type PathFilter, pathFilter } from "../archive/path-patterns.ts";
@@ -112,6 +113,8 @@ export class HomeCopy {
         await syncs.settle();
       }
       await this.#prepareLog();
+      // The next pass makes its own rubbish, and the one at the stop has no time to clear any away.
+      Bun.gc(true);
       return { bytes: sink.bytes, files: sink.fileCount };
     });
   }
@@ -129,8 +132,9 @@ export class HomeCopy {
       const sink = new StopSink({ ...this.#context(this.#chunks), syncs, log, stored: this.#paths.stored });
       try {
         const root = { path: encodePath(this.#home), name: asBytePath(""), gone: false, kind: "folder" } as const;
-        await sink.folder({ ...root, stat: lstatSync(this.#home, { bigint: true }) });
-        const isDoubtful: PassOptions["isDoubtful"] = ({ dev, ino }) => mapped.has(`${dev}:${ino}`);
+        await sink.folder({ ...root, stat: ofNode(lstatSync(this.#home, { bigint: true })) });
+        const isDoubtful: PassOptions["isDoubtful"] = (stat) =>
+          mapped.size > 0 && mapped.has(`${stat.dev}:${stat.ino}`);
         const result = await this.#pass(sink, { breathe: noTurns, isDoubtful });
         const changes = await sink.finish();
         return this.#complete(result, sink, changes);
@@ -213,20 +217,21 @@ async function sizeOf({ home, excluded, exclude, rebuildable }: CopyRequest): Pr
   const breathe = takeTurns();
   let bytes = 0;
   for (const found of walkHome(home, excluded, { leaveOut: pathFilter(exclude) })) {
-    await breathe();
-    if (!found.gone && found.kind === "file" && !isRebuildable(found.name)) bytes += Number(found.stat.size);
+    const turn = breathe();
+    if (turn !== undefined) await turn;
+    if (!found.gone && found.kind === "file" && !isRebuildable(found.name)) bytes += found.stat.byteCount;
   }
   return bytes;
 }
 
 /** Lets the event loop go on whenever {@link LONGEST_TURN} has passed since it did. */
-function takeTurns(): () => Promise<void> {
+function takeTurns(): () => Promise<void> | undefined {
   let last = performance.now();
-  return async () => {
-    if (performance.now() - last < LONGEST_TURN) return;
+  const turn = async () => {
     await new Promise((resolve) => setImmediate(resolve));
     last = performance.now();
   };
+  return () => (performance.now() - last < LONGEST_TURN ? undefined : turn());
 }
 
-async function noTurns(): Promise<void> {}
+function noTurns(): undefined {}

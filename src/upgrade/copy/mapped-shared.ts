@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
+import { deviceNumber } from "../../system/file-stat.ts";
 
 /** `start-end rights offset major:minor inode path`, as proc(5) has it. */
 const LINE = /^\S+ .w.s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)\s*(.*)$/;
@@ -46,9 +47,4 @@ function identityAt(path: string, ino: bigint): string | undefined {
       return undefined;
     throw error;
   }
-}
-
-/** makedev(3). */
-function deviceNumber(major: bigint, minor: bigint): bigint {
-  return ((major & ~0xfffn) << 32n) | ((major & 0xfffn) << 8n) | ((minor & ~0xffn) << 12n) | (minor & 0xffn);
 }

@@ -1,9 +1,9 @@
-import type { BigIntStats } from "node:fs";
 import { readlinkSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
+import type { FileStat } from "../../system/file-stat.ts";
 import { asBytePath, type BytePath, bytesOf } from "../archive/byte-path.ts";
 import type { PathFilter } from "../archive/path-patterns.ts";
-import { cannotRead, type FolderIdentity, type Found, walkHome } from "../archive/walk.ts";
+import { cannotRead, type FolderIdentity, type Found, walkKnownHome } from "../archive/walk.ts";
 import type { CopiedKind, Records } from "./records.ts";
 
 /** Something in the home, there when it was looked at. */
@@ -12,7 +12,7 @@ export type Present = Exclude<Found, { gone: true }>;
 /** What a file's copy is now. */
 export interface CopiedFile {
   /** As the file was before it was read. */
-  stat: BigIntStats;
+  stat: FileStat;
   settled: boolean;
   object: number;
 }
@@ -44,10 +44,10 @@ export interface PassOptions {
   /** Of this pass; each has another. */
   number: number;
   /** Whether a file has to be copied though it seems unchanged. */
-  isDoubtful(stat: BigIntStats): boolean;
+  isDoubtful(stat: FileStat): boolean;
   signal?: AbortSignal | undefined;
   /** Gives others a turn, where that is due. */
-  breathe(): Promise<void>;
+  breathe(): Promise<void> | undefined;
 }
 
 export interface PassResult {
@@ -63,9 +63,12 @@ export async function runPass(options: PassOptions, sink: Sink): Promise<PassRes
   const pass = new Pass(options, sink);
   const { home, excluded, leaveOut, signal, breathe } = options;
   const onLeftOut = (name: BytePath) => void pass.result.leftOut.push({ name, reason: "excluded" });
-  for (const found of walkHome(home, excluded, { leaveOut, onLeftOut })) {
+  const isKnown = (name: BytePath, stat: FileStat) => pass.isAsItWas(name, stat);
+  for (const found of walkKnownHome(home, excluded, { leaveOut, onLeftOut, isKnown })) {
     signal?.throwIfAborted();
-    await breathe();
+    const turn = breathe();
+    if (turn !== undefined) await turn;
+    if (found === null) continue;
     if (found.gone) pass.result.vanished.push(found.name);
     else await pass.look(found);
   }
@@ -84,6 +87,18 @@ class Pass {
   constructor(options: PassOptions, sink: Sink) {
     this.#options = options;
     this.#sink = sink;
+  }
+
+  /** Of a file. What has a record was copied, so it is nothing that is to be held instead. */
+  isAsItWas(name: BytePath, stat: FileStat): boolean {
+    const { records, number, isDoubtful } = this.#options;
+    const slot = records.find(name);
+    if (slot === undefined || stat.hasSeveralNames || records.kind(slot) !== "file") return false;
+    if (!records.isUnchanged(slot, stat) || isDoubtful(stat)) return false;
+    records.see(slot, number);
+    this.result.files += 1;
+    this.result.bytes += stat.byteCount;
+    return true;
   }
 
   async look(found: Present): Promise<void> {
@@ -125,7 +140,7 @@ class Pass {
     const { name, kind, stat } = found;
     const isLink = kind === "symbolic link";
     if (!isLink && isRebuildable(name) && (this.#sink.hold === undefined || (await this.#sink.hold(found)))) return;
-    const identity = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
+    const identity = stat.hasSeveralNames ? `${stat.dev}:${stat.ino}` : undefined;
     const first = identity === undefined ? undefined : this.#firsts.get(identity);
     if (first !== undefined) {
       if (slot === undefined || records.object(slot) !== first.object) {
@@ -149,7 +164,7 @@ class Pass {
     }
     if (!isLink) {
       this.result.files += 1;
-      this.result.bytes += Number(stat.size);
+      this.result.bytes += stat.byteCount;
     }
     if (identity !== undefined && object !== undefined) this.#firsts.set(identity, { name, object });
   }

@@ -39,7 +39,7 @@ export async function readChunks(request: ChunkRequest): Promise<number> {
     for (let piece = pieces.next(); !failed && piece.done !== true; piece = pieces.next()) {
       const [start, stop] = piece.value;
       request.signal?.throwIfAborted();
-      const length = await readWhole(request, chunk, start, stop - start);
+      const length = await readWhole(request, chunk.bytes, start, stop - start);
       if (start + length < stop) end = Math.min(end, start + length);
       if (length > 0) await request.use(chunk, start, length);
     }
@@ -55,11 +55,17 @@ export async function readChunks(request: ChunkRequest): Promise<number> {
   return end;
 }
 
-async function readWhole({ path, file }: ChunkRequest, chunk: Chunk, position: number, length: number) {
+/** Reads on another thread. @returns how many bytes there were, up to `length`. */
+export async function readWhole(
+  { path, file }: Pick<ChunkRequest, "path" | "file">,
+  into: Buffer,
+  position: number,
+  length: number,
+): Promise<number> {
   let done = 0;
   try {
     while (done < length) {
-      const { bytesRead } = await readSome(file, chunk.bytes, done, length - done, position + done);
+      const { bytesRead } = await readSome(file, into, done, length - done, position + done);
       if (bytesRead === 0) break;
       done += bytesRead;
     }

@@ -1,8 +1,9 @@
-import { type BigIntStats, constants, fstatSync, openSync, statfsSync } from "node:fs";
+import { constants, openSync, statfsSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { systemClock } from "../../system/clock.ts";
 import { isClean } from "../../system/file-calls.ts";
+import { type FileStat, lookAtOpen } from "../../system/file-stat.ts";
 import { type BytePath, bytesOf } from "../archive/byte-path.ts";
 import { libc } from "../archive/libc.ts";
 import { cannotRead } from "../archive/walk.ts";
@@ -57,7 +58,7 @@ export function openSource(path: BytePath): number | undefined {
 /** The reading of one open file. */
 export interface Reading {
   /** As the file was before. What is written while it is read makes any later stat another one. */
-  stat: BigIntStats;
+  stat: FileStat;
   /** Whether a later stat that equals {@link Reading.stat} proves that nothing was written since. */
   isSettled: boolean;
 }
@@ -65,7 +66,7 @@ export interface Reading {
 /** Prepares an open file so that what is read from now on is proven by its times; see above. */
 export async function beginReading(path: BytePath, file: number): Promise<Reading> {
   const began = systemClock.wall();
-  const stat = fstatSync(file, { bigint: true });
+  const stat = lookAtOpen(file);
   libc().lseek(file, 0, SEEK_HOLE);
   if (isClean(file) !== true) await bulkDisk.fdatasync(file);
   return {

@@ -1,17 +1,14 @@
-import type { BigIntStats } from "node:fs";
+import { FILE_WORDS, type FileStat, IDENTITY_WORDS } from "../../system/file-stat.ts";
 import type { BytePath } from "../archive/byte-path.ts";
 
 /** What a copy holds. Sockets, fifos and devices it does not. */
 const KINDS = ["file", "folder", "symbolic link"] as const;
 export type CopiedKind = (typeof KINDS)[number];
 
-/** What tells a thing's later states apart: it changes whenever a name is given to other bytes, or bytes or rights change. */
-type Identity = Pick<BigIntStats, "dev" | "ino" | "size" | "mtimeNs" | "ctimeNs">;
-
 export interface RecordValues {
   kind: CopiedKind;
   /** As it was before its bytes were read. */
-  stat: Identity;
+  stat: FileStat;
   /** Which of the copy's files the name leads to: names that share it are hard links of one another. 0: not a file. */
   object: number;
   /** Whether a later change is certain to show in a later stat. */
@@ -20,17 +17,15 @@ export interface RecordValues {
   pass: number;
 }
 
-/** Numbers of an {@link Identity}. */
-const FIELDS = 5;
-
 /**
  * What the copy holds under each name, and what that was a copy of. Columns of numbers, because a home may have a hundred
- * thousand names, and an object with five BigInts for each would take several times the memory.
+ * thousand names, and an object for each would take several times the memory.
  */
 export class Records {
   readonly #slots = new Map<BytePath, number>();
   readonly #free: number[] = [];
-  #identities = new BigInt64Array(FIELDS * 256);
+  /** They change whenever a name is given to other bytes, or bytes or rights change. */
+  #identities = new Uint32Array(IDENTITY_WORDS * 256);
   #objects = new Uint32Array(256);
   #passes = new Uint32Array(256);
   /** The kind's index, and {@link SETTLED}. */
@@ -49,27 +44,22 @@ export class Records {
   }
 
   /** Whether the thing is proven to be as it was when it was copied. */
-  isUnchanged(slot: number, { dev, ino, size, mtimeNs, ctimeNs }: Identity): boolean {
-    if (((this.#states[slot] ?? 0) & SETTLED) === 0) return false;
-    const now = [dev, ino, size, mtimeNs, ctimeNs];
-    return now.every((value, field) => this.#identities[slot * FIELDS + field] === BigInt.asIntN(64, value));
+  isUnchanged(slot: number, stat: FileStat): boolean {
+    return (
+      ((this.#states[slot] ?? 0) & SETTLED) !== 0 &&
+      stat.hasIdentity(this.#identities, slot * IDENTITY_WORDS, IDENTITY_WORDS)
+    );
   }
 
-  isSameFile(slot: number, { dev, ino }: Identity): boolean {
-    const at = slot * FIELDS;
-    return (
-      this.kind(slot) === "file" &&
-      this.#identities[at] === BigInt.asIntN(64, dev) &&
-      this.#identities[at + 1] === BigInt.asIntN(64, ino)
-    );
+  isSameFile(slot: number, stat: FileStat): boolean {
+    return this.kind(slot) === "file" && stat.hasIdentity(this.#identities, slot * IDENTITY_WORDS, FILE_WORDS);
   }
 
   put(name: BytePath, { kind, stat, object, settled, pass }: RecordValues): void {
     const slot = this.#slots.get(name) ?? this.#free.pop() ?? this.#slots.size;
     this.#slots.set(name, slot);
     if (slot >= this.#objects.length) this.#grow();
-    const { dev, ino, size, mtimeNs, ctimeNs } = stat;
-    this.#identities.set([dev, ino, size, mtimeNs, ctimeNs], slot * FIELDS);
+    stat.writeIdentity(this.#identities, slot * IDENTITY_WORDS);
     this.#objects[slot] = object;
     this.#passes[slot] = pass;
     this.#states[slot] = KINDS.indexOf(kind) | (settled ? SETTLED : 0);
@@ -106,7 +96,7 @@ export class Records {
   #grow(): void {
     const length = this.#objects.length * 2;
     const [identities, objects, passes, states] = [this.#identities, this.#objects, this.#passes, this.#states];
-    this.#identities = new BigInt64Array(FIELDS * length);
+    this.#identities = new Uint32Array(IDENTITY_WORDS * length);
     this.#identities.set(identities);
     this.#objects = new Uint32Array(length);
     this.#objects.set(objects);

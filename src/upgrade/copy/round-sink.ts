@@ -1,5 +1,6 @@
-import { closeSync, fstatSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { bulkDisk } from "../../system/bulk-disk.ts";
+import { lookAtOpen } from "../../system/file-stat.ts";
 import { type BytePath, bytesOf } from "../archive/byte-path.ts";
 import { applyAttributes, readAttributes } from "./attributes.ts";
 import type { CopiedFiles } from "./copied-files.ts";
@@ -9,13 +10,13 @@ import {
   copyLarge,
   hashContents,
   isSparse,
-  readSmall,
   SMALL,
   type Source,
   SYNC_EVERY,
 } from "./copy-contents.ts";
 import { type CopyTree, parentOf } from "./copy-tree.ts";
 import type { CopiedFile, Present, Sink } from "./pass.ts";
+import { readWhole } from "./read-chunks.ts";
 import { beginReading, openSource } from "./reading.ts";
 import type { SyncQueue } from "./sync-queue.ts";
 
@@ -118,7 +119,8 @@ export class RoundSink implements Sink {
     const size = Number(source.stat.size);
     if (size <= SMALL && !isSparse(source.stat)) {
       files.forget(object);
-      const bytes = readSmall(source, buffer);
+      // A disk that is busy answers late, and the event loop does not wait for it.
+      const bytes = buffer.subarray(0, await readWhole(source, buffer, 0, size));
       bulkDisk.ftruncateSync(destination, bytes.length);
       await bulkDisk.writeAt(destination, bytes, 0);
       contents.onRead(bytes.length);
@@ -132,7 +134,7 @@ export class RoundSink implements Sink {
       return copyLarge(source, destination, { hashes, isNew: true }, gentle);
     }
     // Of the copy, which holds still.
-    const stat = fstatSync(destination, { bigint: true });
+    const stat = lookAtOpen(destination);
     await hashContents({ path: source.path, file: destination, stat }, hashes, contents);
     return size;
   }

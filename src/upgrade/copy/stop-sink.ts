@@ -1,7 +1,8 @@
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync } from "node:fs";
+import { closeSync, constants, lstatSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
+import { type FileStat, lookAtOpen } from "../../system/file-stat.ts";
 import { type BytePath, bytesOf } from "../archive/byte-path.ts";
 import { heldFile } from "../archive/held-file.ts";
 import { readAttributes } from "./attributes.ts";
@@ -10,14 +11,15 @@ import type { CopiedFiles } from "./copied-files.ts";
 import {
   type Cloner,
   type ContentsOptions,
-  copyLarge,
   findDifferences,
+  isRewritten,
   isSparse,
   readSmall,
   SMALL,
   type Source,
 } from "./copy-contents.ts";
 import { type CopyTree, parentOf } from "./copy-tree.ts";
+import { copyWhole } from "./copy-whole.ts";
 import type { CopyNote } from "./finished-copy.ts";
 import type { CopiedFile, Present, Sink } from "./pass.ts";
 import { openSource } from "./reading.ts";
@@ -102,12 +104,12 @@ export class StopSink implements Sink {
     const file = openSource(path);
     if (file === undefined) return undefined;
     try {
-      const stat = fstatSync(file, { bigint: true });
+      const stat = lookAtOpen(file);
       if (!stat.isFile()) return undefined;
       const object = await this.#takeDown(name, { path, file, stat }, slot);
       this.fileCount += 1;
       // A ctime moves with the bytes, the size and the rights alike.
-      const { ctimeNs } = fstatSync(file, { bigint: true });
+      const { ctimeNs } = lookAtOpen(file);
       if (ctimeNs !== stat.ctimeNs) this.disturbed.push({ name, how: "was written" });
       return { stat, object, settled: false };
     } finally {
@@ -137,7 +139,7 @@ export class StopSink implements Sink {
     }
     const { object, isNew } = files.objectFor(slot, source.stat);
     const hashes = isNew || cloner.isCheap(source) ? undefined : files.hashes(object);
-    if (hashes === undefined) {
+    if (hashes === undefined || isRewritten(source, hashes, contents)) {
       log.append({ is: "stored file", name, attributes, stored: await this.#store(source) });
       return files.newObject();
     }
@@ -157,19 +159,13 @@ export class StopSink implements Sink {
 
   /** A whole file beside the log. @returns its name there. */
   async #store(source: Source): Promise<string> {
-    const { stored, cloner, files, syncs, contents } = this.#context;
+    const { stored, cloner, syncs, contents } = this.#context;
     this.#stored += 1;
     const name = `${this.#stored}`;
     const destination = bulkDisk.openSync(join(stored, name), O_WRONLY | O_CREAT | O_EXCL, 0o600);
     try {
-      const size = Number(source.stat.size);
-      if (cloner.tryClone(source, destination)) this.bytes += size;
-      else {
-        const hashes = files.newHashes(files.newObject(), size);
-        // The sync at the end goes on while the next file is read; one on the way would only take a thread from reading.
-        const hasty = { ...contents, syncEvery: Number.POSITIVE_INFINITY };
-        this.bytes += await copyLarge(source, destination, { hashes, isNew: true }, hasty);
-      }
+      if (cloner.tryClone(source, destination)) this.bytes += source.stat.byteCount;
+      else this.bytes += await copyWhole(source, destination, contents);
     } catch (error) {
       bulkDisk.closeSync(destination);
       throw error;
@@ -188,6 +184,6 @@ export class StopSink implements Sink {
   }
 }
 
-function attributesOf(path: BytePath, stat: BigIntStats) {
+function attributesOf(path: BytePath, stat: FileStat) {
   return encodeAttributes(readAttributes(path, stat));
 }

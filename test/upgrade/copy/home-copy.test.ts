@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -157,6 +158,26 @@ describe("the stop", () => {
     const { dev, ino } = statSync(join(home, "data", "large"), { bigint: true });
     const finished = await copy.finish({ mapped: new Set([`${dev}:${ino}`]) });
     expect(finished.atStop).toEqual({ bytes: 0, files: 1 });
+  });
+
+  test("stores a large file whole that was rewritten, and of one that was not only what has changed", async () => {
+    const large = 16 * MIB;
+    for (const name of ["rewritten", "changed"]) writeFileSync(join(home, "data", name), pattern(large));
+    const copy = await begin();
+    await copy.round();
+    writeFileSync(join(home, "data", "rewritten"), pattern(large).reverse());
+    const file = openSync(join(home, "data", "changed"), "r+");
+    writeSync(file, Buffer.alloc(large / 2, "x"), 0, large / 2, 0);
+    closeSync(file);
+    const { changes, path } = await copy.finish(nothingMapped);
+    expect(readdirSync(copyPaths(path).stored)).toHaveLength(1);
+    expect(lstatSync(join(copyPaths(path).stored, "1")).size).toBe(large);
+    expect(changes).toBeGreaterThan(large / 2);
+    expect(changes).toBeLessThan(large / 2 + MIB);
+    const found = readFinishedCopy(path);
+    if (found === undefined) throw new Error("there is no copy");
+    const settled = await settleCopy(found);
+    expect(snapshot(settled.tree)).toEqual(snapshot(home, (path) => path === "nymvisor"));
   });
 
   test("makes the copy complete: before it there is none", async () => {
