@@ -79,7 +79,8 @@ function argument(daemon: string, environment: Record<string, string> = {}): str
 /** @param shell how nymvisor, `"$@"`, is started: what its output is. A socket for each otherwise. */
 function start(daemon: string, { shell, environment }: { shell?: string; environment?: Record<string, string> } = {}) {
   const through = shell === undefined ? [] : ["/bin/sh", "-c", shell, "sh"];
-  return startProgram(NYMVISOR, { through, args: [argument(daemon, environment)] });
+  // All of them are marked, so that nobody is left of a test that fails.
+  return startProgram(NYMVISOR, { through, args: [argument(daemon, environment)], env: processes.environment });
 }
 
 async function result(): Promise<Result> {
