@@ -41,6 +41,8 @@ export type RollbackReport =
   | { state: "planned"; plan: RollbackPlan }
   /** `kept`: where the home lies now as the newer version had left it; null: it stayed in its place. */
   | { state: "done"; plan: RollbackPlan; kept: string | null }
+  /** One that was interrupted before is done now; it led where this one was to lead. */
+  | { state: "finished"; to: string; kept: string | null }
   /** An order that waited was taken back. */
   | { state: "withdrawn"; to: string };
 
@@ -52,11 +54,16 @@ const orNull = (instant: Instant | null) => (instant === null ? null : formatIns
 export function renderRollback(report: RollbackReport, output: OutputFormat): string {
   if (output === "json") return `${JSON.stringify(reportJson(report))}\n`;
   if (report.state === "withdrawn") return `The order to go back to ${printable(report.to)} is taken back.\n`;
+  if (report.state === "finished") {
+    const aside = report.kept === null ? "" : ` What was there lies in ${report.kept}.`;
+    const text = `The way back that was interrupted is finished: the node is back on ${printable(report.to)}. nymvisor run starts it.${aside}`;
+    return `${wrap(text, WIDTH).join("\n")}\n`;
+  }
   return report.state === "planned" ? renderRollbackPlan(report.plan) : doneText(report.plan, report.kept);
 }
 
 function reportJson(report: RollbackReport) {
-  if (report.state === "withdrawn") return report;
+  if (report.state === "withdrawn" || report.state === "finished") return report;
   const { state, plan } = report;
   const { from, to, data, notes, run } = plan;
   return {

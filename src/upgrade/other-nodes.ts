@@ -7,9 +7,10 @@ import { disk } from "../system/disk.ts";
 import { readDocument } from "../system/documents.ts";
 import { readJournal } from "./journal.ts";
 import { readLastGood } from "./last-good.ts";
+import { readProbation } from "./probation-note.ts";
 
 /**
- * Names of the builds that homes of other instances are on, or on their way to. One that was off while its neighbours went
+ * Names of the builds that homes of other instances are on, on their way to, or would be put back on. One that was off while its neighbours went
  * on runs its old build until it has been saved, so that build must still be there.
  * @returns undefined if that of any of them cannot be told: then all of them may be needed.
  */
@@ -52,7 +53,13 @@ function buildsOf(layout: Layout, instance: string): string[] | undefined {
       : []),
   ].flatMap((found) => (found.state === "found" ? [found.value.name] : []));
   if (records.length === 0) return undefined;
-  return journal.state === "found" ? [...records, journal.value.from, journal.value.to.name] : records;
+  const probation = readProbation({ ...layout, probation: join(instanceData, basename(layout.probation)) });
+  if (probation.state === "unusable") return undefined;
+  return [
+    ...records,
+    ...(journal.state === "found" ? [journal.value.from, journal.value.to.name] : []),
+    ...(probation.state === "found" ? [probation.value.from] : []),
+  ];
 }
 
 function tableOf(path: string, table: string): Record<string, unknown> | undefined {

@@ -5,7 +5,9 @@ import { binariesToPrune, type KeptBinary } from "../policy/prune-binaries.ts";
 import { disk } from "../system/disk.ts";
 import { removeFileDurably } from "../system/durable.ts";
 import { readCurrent } from "./current.ts";
+import { requireOperator } from "./operator.ts";
 import { buildsOfOtherNodes } from "./other-nodes.ts";
+import { readProbation } from "./probation-note.ts";
 import { readHistory, requirePlan } from "./shared-documents.ts";
 
 export interface PruneBinariesRequest {
@@ -18,7 +20,8 @@ export interface PruneBinariesRequest {
 /**
  * Removes the binaries of earlier upgrades that `[upgrade] keep_binaries` lets go, durably, and returns their names. What
  * is known of the upgrades stays, and so do those that other nodes may need. The caller holds `upgrade.lock`.
- * @throws {NymvisorError} if the plan, which names those that are to come, cannot be read; nothing is removed then.
+ * @throws {NymvisorError} if the plan, which names those that are to come, or what people have said cannot be read; nothing
+ *   is removed then.
  */
 export function pruneBinaries({ layout, configuration, needed }: PruneBinariesRequest): string[] {
   const plan = requirePlan(layout);
@@ -27,6 +30,7 @@ export function pruneBinaries({ layout, configuration, needed }: PruneBinariesRe
   // Where nothing tells what runs, whatever lies there may.
   if (current === undefined) return [];
   named.add(current);
+  for (const name of wayBackBuilds(layout)) named.add(name);
   const others = buildsOfOtherNodes(layout);
   if (others === undefined) return [];
   for (const name of others) named.add(name);
@@ -38,6 +42,13 @@ export function pruneBinaries({ layout, configuration, needed }: PruneBinariesRe
     removeFileDurably(build.binary);
   }
   return prunable.map(({ name }) => name);
+}
+
+/** What this home would be put back on if what it tries fails, and what people have ordered to go back to. */
+function wayBackBuilds(layout: Layout): string[] {
+  const probation = readProbation(layout);
+  const ordered = requireOperator(layout).goBack.map(({ to }) => to);
+  return probation.state === "found" ? [probation.value.from, ...ordered] : ordered;
 }
 
 function keptBinaries(layout: Layout): KeptBinary[] {

@@ -142,4 +142,30 @@ describe("rollback where nothing runs", () => {
     expect(node.current()).toBe("genesis");
     expect(existsSync(join(node.daemonHome, "nymvisor", "rolled-back"))).toBe(false);
   });
+
+  test("first finishes a way back that was interrupted, and leaves an upgrade that was to nymvisor run", async () => {
+    await using node = await stopped();
+    const { build_version: version, ...rest } = node.record().binaryDetails;
+    const journal = {
+      state: "exchanging",
+      from: { name: "1.1.0", version: "1.1.0" },
+      to: node.infoOf("genesis"),
+      build: { ...rest, build_version: "1.0.0" },
+      movesCurrent: true,
+      saved: null,
+      kept: null,
+      exchange: null,
+      why: "a person wanted it",
+      byHand: true,
+      startedAt: new Date().toISOString(),
+    };
+    expect(version).toBe("1.1.0");
+    writeFileSync(join(node.instanceData, "journal.json"), "{}");
+    expectFailure(await type(node, "rollback", "--yes"), 1, "an upgrade of this node was interrupted", "nymvisor run");
+    rmSync(join(node.instanceData, "journal.json"));
+    writeFileSync(join(node.instanceData, "way-back.json"), JSON.stringify(journal));
+    expect(await rollback(node)).toEqual({ state: "finished", to: "genesis", kept: null });
+    expect([node.current(), node.record().name]).toEqual(["genesis", "genesis"]);
+    expect(existsSync(join(node.instanceData, "way-back.json"))).toBe(false);
+  });
 });

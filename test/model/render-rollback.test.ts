@@ -62,5 +62,7 @@ test("what came of it is told with how to undo it, and for programs on one line"
     undo: "nymvisor rollback --to second && nymvisor unpin",
   });
   expect(JSON.parse(renderRollback({ state: "planned", plan: plan() }, "json"))).toMatchObject({ state: "planned" });
+  const finished = renderRollback({ state: "finished", to: "x", kept: "/aside" }, "text").replaceAll("\n", " ");
+  expect(finished).toContain("finished: the node is back on x. nymvisor run starts it. What was there lies in /aside.");
   expect(JSON.parse(renderRollback({ state: "withdrawn", to: "x" }, "json"))).toEqual({ state: "withdrawn", to: "x" });
 });

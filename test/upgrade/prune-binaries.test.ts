@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { NO_WISHES } from "../../src/model/operator.ts";
 import { buildLayout } from "../../src/model/paths.ts";
 import { renderConfigFile } from "../../src/system/config-file.ts";
 import { keepLastGood } from "../../src/upgrade/last-good.ts";
+import { writeOperator } from "../../src/upgrade/operator.ts";
+import { type ProbationNote, writeProbation } from "../../src/upgrade/probation-note.ts";
 import { pruneBinaries } from "../../src/upgrade/prune-binaries.ts";
 import { writeVersionRecord } from "../../src/upgrade/shared-documents.ts";
 import { placeBuild, setUp } from "../support/builds.ts";
@@ -48,6 +51,23 @@ test("where nothing tells what runs, nothing goes", () => {
   expect(pruneBinaries({ ...instance, needed: new Set() })).toEqual([]);
 });
 
+test("what a way back needs stays: the build before the one on probation, and one that a person ordered", () => {
+  const { layout } = instance;
+  setUp(layout);
+  for (const [index, name] of ["ordered", "before", "older", "newer"].entries()) {
+    utimesSync(placeBuild(layout, upgradeInfo({ name })).binary, index, index);
+  }
+  writeProbation(layout, probation("before"));
+  writeOperator(layout, { ...NO_WISHES, goBack: [{ home: layout.home, to: "ordered", saved: null, since: NOON }] });
+  expect(pruneBinaries({ ...instance, needed: new Set() })).toEqual(["older"]);
+});
+
+function probation(from: string): ProbationNote {
+  const progress = { spent: 0n, proven: 0n, deaths: 0, quits: 0, failed: null };
+  const tried = { sha256: null, from, fromVersion: null, checks: [], saved: null, performedAt: NOON, progress };
+  return { ...tried, kind: "upgrade", name: "newer", version: "2", build: sampleBuildInfo({ version: "2" }) };
+}
+
 describe("what a neighbour's home is on stays:", () => {
   const NAMES = ["oldest", "older", "newer"] as const;
 
@@ -79,6 +99,15 @@ describe("what a neighbour's home is on stays:", () => {
     keepLastGood(layout);
     rmSync(layout.versionRecord);
     expect(prune()).toEqual(["older"]);
+  });
+
+  test("with what it would be put back on", () => {
+    const { layout } = neighbour();
+    writeVersionRecord(layout, record("newer"));
+    writeProbation(layout, probation("oldest"));
+    expect(prune()).toEqual([]);
+    rmSync(layout.probation);
+    expect(prune()).toEqual(["oldest"]);
   });
 
   test("where nothing tells what it is on, nothing goes", () => {

@@ -15,6 +15,8 @@ import { chooseWayBack, type WayBack } from "./choose.ts";
 import { measureWayBack } from "./measure.ts";
 import type { RollbackCommand } from "./rollback-command.ts";
 
+type Finished = Extract<RollbackReport, { state: "finished" }>;
+
 /** A way back where nothing runs. The locks of the instance are held, so that nothing starts meanwhile. */
 export async function goBackAtRest(
   instance: OpenBackups,
@@ -25,7 +27,8 @@ export async function goBackAtRest(
   const { layout, log } = instance;
   const locks = await lockInstance(layout, log.emit);
   try {
-    await settleEarlier(instance);
+    const finished = await settleEarlier(instance);
+    if (finished !== null && (command.to === undefined || command.to === finished.to)) return finished;
     const way = chooseWayBack(layout, command);
     const plan = await measureWayBack(layout, way, null);
     if (!(await command.confirm(plan))) return null;
@@ -35,8 +38,11 @@ export async function goBackAtRest(
   }
 }
 
-/** What was begun before comes first. @throws {NymvisorError} for what only `nymvisor run` puts in order. */
-async function settleEarlier({ layout, log }: OpenBackups): Promise<void> {
+/**
+ * What was begun before comes first. @returns the way back that was finished, or null.
+ * @throws {NymvisorError} for what only `nymvisor run` puts in order.
+ */
+async function settleEarlier({ layout, log }: OpenBackups): Promise<Finished | null> {
   const [orphan] = findOrphans(layout);
   if (orphan !== undefined) {
     throw new NymvisorError({
@@ -56,11 +62,13 @@ async function settleEarlier({ layout, log }: OpenBackups): Promise<void> {
   if (restored !== "none") {
     log.emit({ type: "warning", about: "an earlier restore was interrupted", reason: `it is ${restored} now` });
   }
-  if ((await settleWayBackHome(layout)) !== "exchanged") return;
+  if ((await settleWayBackHome(layout)) !== "exchanged") return null;
   const context = { layout, clock: systemClock, emit: log.emit };
-  await withLock(layout.upgradeLock, "rollback", () => {
+  return withLock(layout.upgradeLock, "rollback", (): Finished | null => {
     const decided = decidedWayBack(layout);
-    if (decided !== undefined) recordWayBack(context, decided);
+    if (decided === undefined) return null;
+    recordWayBack(context, decided);
+    return { state: "finished", to: decided.to.name, kept: decided.kept };
   });
 }
 
