@@ -117,7 +117,7 @@ export const copyMutations: readonly Mutation[] = [
     services: (world, services) =>
       finishing(async ({ machine, nodes }, copy, stopped) => {
         const layout = nodes.find(({ nymvisor }) => nymvisor === machine.running)?.layout;
-        const left = layout === undefined ? [] : leftCopies(layout, [], machine.wall());
+        const left = layout === undefined ? [] : leftCopies(layout, []);
         const [finished] = await Promise.all([
           copy.finish(stopped),
           ...left.map((each) => services.discardCopy(each).catch(() => undefined)),

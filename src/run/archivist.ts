@@ -11,6 +11,7 @@ import type { archiveInBackground } from "../upgrade/archive/archive-in-backgrou
 import { pruneBackups } from "../upgrade/backups/prune.ts";
 import { dropReplaced } from "../upgrade/backups/restore.ts";
 import type { discardCopy } from "../upgrade/copy/home-copy.ts";
+import { sweepManualCopies } from "../upgrade/manual-copies.ts";
 import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { leftCopies, noteArchived, type PendingArchive, pendingArchives } from "../upgrade/pending-archives.ts";
 import { pruneBinaries } from "../upgrade/prune-binaries.ts";
@@ -140,10 +141,13 @@ export class Archivist {
   }
 
   private async clearAway(): Promise<void> {
-    const { layout, clock, emit } = this.context;
+    const { layout, emit } = this.context;
     const needed = [this.context.copyInUse(), this.context.copyOnProbation(), this.released];
-    for (const copy of leftCopies(layout, needed, clock.wall())) {
+    for (const copy of leftCopies(layout, needed)) {
       await this.context.discardCopy(copy);
+      emit({ type: "sweep.removed", path: copy });
+    }
+    for (const copy of await sweepManualCopies(layout, this.context.discardCopy)) {
       emit({ type: "sweep.removed", path: copy });
     }
   }

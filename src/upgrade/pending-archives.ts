@@ -1,9 +1,7 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import { instantSchema } from "../model/documents.ts";
-import type { Duration } from "../model/duration.ts";
 import { errorCode } from "../model/errors.ts";
-import type { Instant } from "../model/instant.ts";
 import type { Layout } from "../model/paths.ts";
 import { disk } from "../system/disk.ts";
 import { readDocument, writeDocument } from "../system/documents.ts";
@@ -11,6 +9,7 @@ import { removeFileDurably } from "../system/durable.ts";
 import type { ArchiveOrder } from "./archive/archive-order.ts";
 import { manifestHead } from "./archive/manifest.ts";
 import { readFinishedCopy } from "./copy/finished-copy.ts";
+import { isManualCopy } from "./manual-copies.ts";
 
 /**
  * Copies of homes that are complete and not archived yet. What becomes of one stands in it, so that it can still be
@@ -82,19 +81,13 @@ export function upgradeCopies(layout: Layout): PendingArchive[] {
     .toSorted((a, b) => (a.order.at < b.order.at ? -1 : 1));
 }
 
-/** A person's own backup may be under way: the copy for it is left alone for a day. */
-const MANUAL_LIMIT: Duration = 86_400_000_000_000n;
-
 /**
- * Copies that nobody will finish, that are no backup of anything, or that have their archive.
+ * Copies of upgrades that nobody will finish, that are no backup of anything, or that have their archive.
  * @param needed what an upgrade or a way back is at work on, or would need.
  */
-export function leftCopies(layout: Layout, needed: readonly (string | null)[], now: Instant): string[] {
+export function leftCopies(layout: Layout, needed: readonly (string | null)[]): string[] {
   return copyFolders(layout).filter((copy) => {
-    if (needed.includes(copy)) return false;
-    if (basename(copy).startsWith("manual-")) {
-      return now - disk.statSync(copy, { bigint: true }).mtimeNs > MANUAL_LIMIT;
-    }
+    if (needed.includes(copy) || isManualCopy(copy)) return false;
     const order = readDocument(orderSchema, orderPath(copy));
     if (order.state === "found" && order.value.archived) return true;
     return order.state === "missing" || readFinishedCopy(copy) === undefined;

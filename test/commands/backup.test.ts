@@ -184,8 +184,13 @@ test("a node that runs is backed up while it goes on, or is held for a moment", 
     { args: [join(data, "run.lock")] },
   );
   await supervisor.stdout.getReader().read();
+  // What a command that was killed has left.
+  mkdirSync(join(home, "nymvisor/copies/manual-2026-11-20-090832737/home"), { recursive: true });
+  mkdirSync(join(home, "data/replay-detection"));
+  writeFileSync(join(home, "data/replay-detection/rot-1.bloom"), "bloom");
   try {
     const live = JSON.parse((await type("create", "-o", "json")).stdout);
+    expect(Bun.spawnSync(["tar", "-tzf", live.path]).stdout.toString()).toContain("data/replay-detection/rot-1.bloom");
     expect(live).toMatchObject({ taken: "live", pausedFor: null });
     const paused = JSON.parse((await type("create", "--stop", "-o", "json")).stdout);
     expect(paused).toMatchObject({ taken: "paused", pausedFor: expect.any(Number) });

@@ -123,7 +123,7 @@ describe("what is left of an upgrade that was interrupted with its copy complete
     switchCurrent(layout, buildLayout(layout, "genesis"));
     stock();
     expect(pendingArchives(layout)).toEqual([]);
-    expect(leftCopies(layout, [], NOON)).toEqual([copy]);
+    expect(leftCopies(layout, [])).toEqual([copy]);
     await discardCopy(copy);
     expect(copies()).toEqual([]);
   });
@@ -132,7 +132,7 @@ describe("what is left of an upgrade that was interrupted with its copy complete
     const copy = await leave("switching");
     stock();
     expect(pendingArchives(layout)).toMatchObject([{ copy }]);
-    expect(leftCopies(layout, [], NOON)).toEqual([]);
+    expect(leftCopies(layout, [])).toEqual([]);
   });
 
   test("after another node has written that down and moved on is a backup: the build may have run on this home", async () => {
@@ -174,6 +174,6 @@ describe("what is left of an upgrade that was interrupted with its copy complete
       ...moments,
     });
     stock();
-    expect(leftCopies(layout, [], NOON)).toEqual([copy]);
+    expect(leftCopies(layout, [])).toEqual([copy]);
   });
 });

@@ -27,6 +27,7 @@ export const backupCreate = declareCommand({
       "Backs the home up, reads the backup back and compares it. A node that runs goes on: its home is copied first, and archived from the copy at low priority.",
     notes: [
       "Without --stop the files of a running node may be of different moments, and the backup is marked as taken live. With it they are all of one moment, as after a loss of power, which databases come back from.",
+      "What the node makes anew by itself (of nym-node: data/replay-detection) is in the backup of a running node only if it is proven not to have changed meanwhile; what is left out is named, and stands in the manifest.",
     ],
     examples: [
       { line: 'nymvisor backup create --note "before the new disk"', does: "The node goes on" },

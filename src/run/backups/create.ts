@@ -2,9 +2,9 @@ import { lstatSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { findOrphans } from "../../daemon/record.ts";
 import { formatBytes } from "../../model/bytes.ts";
-import { NymvisorError } from "../../model/errors.ts";
-import { formatStamp } from "../../model/instant.ts";
+import { adviceOf, NymvisorError } from "../../model/errors.ts";
 import type { CreatedBackup } from "../../model/render-backups.ts";
+import { flavourOf } from "../../policy/flavour.ts";
 import { systemClock } from "../../system/clock.ts";
 import { daemonEnvironment, type Environment } from "../../system/environment.ts";
 import { archiveInBackground } from "../../upgrade/archive/archive-in-background.ts";
@@ -13,8 +13,9 @@ import { archiveAsOrdered } from "../../upgrade/archive/archive-ordered.ts";
 import { type BackupFacts, manifestHead } from "../../upgrade/archive/manifest.ts";
 import { type BackupRoom, checkBackupRoom, foldersAt } from "../../upgrade/backup.ts";
 import { settleRestore } from "../../upgrade/backups/restore.ts";
-import { HomeCopy } from "../../upgrade/copy/home-copy.ts";
+import { discardCopy, HomeCopy } from "../../upgrade/copy/home-copy.ts";
 import { mappedShared } from "../../upgrade/copy/mapped-shared.ts";
+import { claimManualCopy, sweepManualCopies } from "../../upgrade/manual-copies.ts";
 import { readVersionRecord } from "../../upgrade/shared-documents.ts";
 import { findRun } from "../find-run.ts";
 import { requireHome } from "../open-instance.ts";
@@ -99,25 +100,27 @@ async function ofRunning(
   environment: Environment,
 ): Promise<CreatedBackup> {
   const { layout, log, configuration } = instance;
+  await sweep(instance);
   const { sourceBytes } = await requireRoom(instance, 1);
   const at = systemClock.wall();
   const exclude = configuration.backup.exclude;
   const progress = (done: number) =>
     log.emit({ type: "progress", task: "backup", name: FOLDER, done, total: Math.max(done, 2 * sourceBytes) });
-  const destination = join(layout.homeNymvisor, "copies", `${FOLDER}-${formatStamp(at)}`);
-  const copy = await HomeCopy.begin({
-    home: layout.home,
-    destination,
-    excluded: foldersAt(layout.backups),
-    exclude,
-    rebuildable: [],
-    signal,
-    onProgress: (done) => progress(Math.min(done, sourceBytes)),
-  });
+  const { copy: destination, lock } = await claimManualCopy(layout, at);
   try {
+    const copy = await HomeCopy.begin({
+      home: layout.home,
+      destination,
+      excluded: foldersAt(layout.backups),
+      exclude,
+      // As in an upgrade: rather left out than half of one and half of another moment.
+      rebuildable: flavourOf(layout.daemon).rebuildable,
+      signal,
+      onProgress: (done) => progress(Math.min(done, sourceBytes)),
+    });
     for (let round = 0; round < ROUNDS; round += 1) await copy.round();
     const processes = findOrphans(layout).map(({ process }) => process);
-    const finish = () => copy.finish({ mapped: mappedShared(processes.map(({ pid }) => pid)) });
+    const finish = () => copy.finish({ mapped: mappedShared(processes.map(({ pid }) => pid)), isLive: true });
     const pausedFor = pause ? await whilePaused(processes, daemonEnvironment(environment), finish) : null;
     if (!pause) await finish();
     const taken = pause ? "paused" : "live";
@@ -141,7 +144,20 @@ async function ofRunning(
     );
     return created(archived, taken, pausedFor);
   } finally {
-    await copy.discard();
+    try {
+      await discardCopy(destination);
+    } finally {
+      lock.release();
+    }
+  }
+}
+
+/** What cannot be removed keeps nobody from a backup, as long as there is room for it. */
+async function sweep({ layout, log }: OpenBackups): Promise<void> {
+  try {
+    for (const path of await sweepManualCopies(layout, discardCopy)) log.emit({ type: "sweep.removed", path });
+  } catch (error) {
+    log.emit({ type: "warning", about: "a copy of the home that was left", reason: adviceOf(error) });
   }
 }
 

@@ -177,7 +177,7 @@ class TreeArchiver {
     cutOff.truncate(position);
     Object.assign(this.result, { files, sourceBytes });
     disturbed.length = disturbances;
-    this.#leaveOut(path, name, "file", `not as it was when the node stopped: ${change ?? "it is gone"}`);
+    this.#leaveOut(path, name, "file", `it was changed before it was archived: ${change ?? "it is gone"}`);
     return false;
   }
 

@@ -107,7 +107,7 @@ export class HomeCopy {
       const chunks = this.#chunks.slice(0, READS_IN_A_ROUND);
       const sink = new RoundSink({ ...this.#context(chunks), syncs });
       try {
-        await this.#pass(sink, { breathe: takeTurns(), isDoubtful: () => false });
+        await this.#pass(sink, { breathe: takeTurns(), isDoubtful: () => false, isLive: true });
         await sink.finish();
       } finally {
         await syncs.settle();
@@ -123,8 +123,10 @@ export class HomeCopy {
    * After the daemon has stopped: makes the copy what the home is. Complete and durable when it returns; when it throws,
    * the copy can only be discarded.
    * @param mapped what `mappedShared` found just before the stop; looked at again whatever the times say.
+   * @param isLive the daemon runs on, or is only held: files that it can rebuild are left out where nothing would tell
+   * whether it changes them before they are archived.
    */
-  async finish({ mapped }: { mapped: ReadonlySet<string> }): Promise<FinishedCopy> {
+  async finish({ mapped, isLive = false }: { mapped: ReadonlySet<string>; isLive?: boolean }): Promise<FinishedCopy> {
     return this.#guarded(async () => {
       await this.#prepareLog();
       const syncs = new SyncQueue();
@@ -135,7 +137,7 @@ export class HomeCopy {
         await sink.folder({ ...root, stat: ofNode(lstatSync(this.#home, { bigint: true })) });
         const isDoubtful: PassOptions["isDoubtful"] = (stat) =>
           mapped.size > 0 && mapped.has(`${stat.dev}:${stat.ino}`);
-        const result = await this.#pass(sink, { breathe: noTurns, isDoubtful });
+        const result = await this.#pass(sink, { breathe: noTurns, isDoubtful, isLive });
         const changes = await sink.finish();
         return this.#complete(result, sink, changes);
       } finally {
@@ -182,7 +184,7 @@ export class HomeCopy {
     };
   }
 
-  #pass(sink: Sink, manner: Pick<PassOptions, "breathe" | "isDoubtful">): Promise<PassResult> {
+  #pass(sink: Sink, manner: Pick<PassOptions, "breathe" | "isDoubtful" | "isLive">): Promise<PassResult> {
     this.#passes += 1;
     const { excluded, signal } = this.#request;
     const what = { home: this.#home, excluded, ...this.#filters, records: this.#records, number: this.#passes, signal };

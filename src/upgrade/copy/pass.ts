@@ -45,6 +45,8 @@ export interface PassOptions {
   number: number;
   /** Whether a file has to be copied though it seems unchanged. */
   isDoubtful(stat: FileStat): boolean;
+  /** Whether the daemon runs, so that what it has mapped may change without a trace. */
+  isLive: boolean;
   signal?: AbortSignal | undefined;
   /** Gives others a turn, where that is due. */
   breathe(): Promise<void> | undefined;
@@ -136,10 +138,17 @@ class Pass {
   }
 
   async #lookAtFile(found: Present, slot: number | undefined): Promise<void> {
-    const { records, isRebuildable, isDoubtful } = this.#options;
+    const { records, isRebuildable, isDoubtful, isLive } = this.#options;
     const { name, kind, stat } = found;
     const isLink = kind === "symbolic link";
-    if (!isLink && isRebuildable(name) && (this.#sink.hold === undefined || (await this.#sink.hold(found)))) return;
+    if (!isLink && isRebuildable(name)) {
+      if (this.#sink.hold === undefined) return;
+      if (isLive && isDoubtful(stat)) {
+        this.result.leftOut.push({ name, reason: "mapped by the node, which runs and can rebuild it" });
+        return;
+      }
+      if (await this.#sink.hold(found)) return;
+    }
     const identity = stat.hasSeveralNames ? `${stat.dev}:${stat.ino}` : undefined;
     const first = identity === undefined ? undefined : this.#firsts.get(identity);
     if (first !== undefined) {

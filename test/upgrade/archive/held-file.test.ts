@@ -69,7 +69,7 @@ test("that the daemon removes its own name of it changes nothing", async () => {
 test("one that was written to in place is left out, and the manifest says so", async () => {
   appendFileSync(live, "x");
   const { path, files, leftOut, sourceBytes } = await make();
-  const why = "not as it was when the node stopped: its size has changed";
+  const why = "it was changed before it was archived: its size has changed";
   expect(leftOut).toEqual([{ path: join(tree, "m.bloom"), kind: "file", why }]);
   expect({ files, sourceBytes }).toEqual({ files: 2, sourceBytes: 1_600_000 });
   expect((await readArchive(path, () => undefined)).leftOut).toEqual([{ name: asBytePath("m.bloom"), reason: why }]);
@@ -94,7 +94,7 @@ test("one that is gone is left out", async () => {
   unlinkSync(join(tree, "m.bloom"));
   writeFileSync(join(tree, "m.bloom"), readFileSync(live));
   const { leftOut } = await make();
-  expect(leftOut).toMatchObject([{ why: "not as it was when the node stopped: it is another file" }]);
+  expect(leftOut).toMatchObject([{ why: "it was changed before it was archived: it is another file" }]);
 });
 
 test.each([

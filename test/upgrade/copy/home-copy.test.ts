@@ -231,6 +231,20 @@ describe("files that the daemon can rebuild", () => {
     expect(readFileSync(kept).equals(pattern(MIB))).toBe(true);
   });
 
+  test("are left out of the copy of a node that runs, where it has them mapped: it could change them without a trace", async () => {
+    mkdirSync(join(home, "data", "bloom"));
+    writeFileSync(bloom(), pattern(MIB));
+    writeFileSync(join(home, "data", "bloom", "other"), "other");
+    const copy = await begin({ rebuildable });
+    await copy.round();
+    const { dev, ino } = statSync(bloom(), { bigint: true });
+    const finished = await copy.finish({ mapped: new Set([`${dev}:${ino}`]), isLive: true });
+    expect(finished.held.map(({ name }) => String(name))).toEqual(["data/bloom/other"]);
+    expect(finished.leftOut.map(({ name }) => String(name))).toEqual(["data/bloom/rot-1.bloom"]);
+    const settled = await settleCopy(finished);
+    expect(existsSync(join(settled.tree, "data", "bloom", "rot-1.bloom"))).toBe(false);
+  });
+
   test("are held also in a folder that was a file in the last round", async () => {
     writeFileSync(join(home, "data", "bloom"), "a file");
     const copy = await begin({ rebuildable });
