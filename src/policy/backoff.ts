@@ -23,9 +23,13 @@ export const UPGRADE_BACKOFF: Backoff = { first: 300n * SECOND, longest: 6n * 36
 /** An archive that failed: it waits for nobody, and the copy is the backup until it is there. */
 export const ARCHIVE_BACKOFF: Backoff = { first: 60n * SECOND, longest: 3600n * SECOND };
 
-/** A daemon that keeps failing is started again ever more slowly, but never so slowly that its operator would have to. */
-export function restartBackoff(first: Duration): Backoff {
+/**
+ * A daemon that keeps failing is started again ever more slowly, but never so slowly that its operator would have to.
+ * @param endless nobody ends it after so many failures: a delay of 0, which does not grow, would keep the machine busy.
+ */
+export function restartBackoff(delay: Duration, endless = false): Backoff {
   const longest = 300n * SECOND;
+  const first = endless && delay < SECOND ? SECOND : delay;
   return { first, longest: first > longest ? first : longest };
 }
 

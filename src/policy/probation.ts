@@ -69,7 +69,6 @@ export function beginProbation(
   now: bigint,
 ): Probation {
   const { spent, proven, deaths, quits, failed } = progress;
-  const starting = longer(settings.grace, settings.limit / 3n);
   return {
     settings,
     name,
@@ -79,7 +78,7 @@ export function beginProbation(
     countedTo: now,
     proven,
     wellFrom: null,
-    toleratedTo: spent === 0n ? settings.grace : spent + starting,
+    toleratedTo: spent === 0n ? settings.grace : startingUntil({ spent, settings }),
     deaths,
     quits,
     why: null,
@@ -105,8 +104,16 @@ export function passTime(probation: Probation, now: bigint): Probation {
 }
 
 /** Its process has started: it is looked at as soon as that can be. */
-export function processStarted(probation: Probation, now: bigint): Probation {
-  return { ...passTime(probation, now), look: { state: "due", at: now } };
+export function processStarted(before: Probation, now: bigint): Probation {
+  const started: Probation = { ...passTime(before, now), look: { state: "due", at: now } };
+  if (before.wellFrom === null) return started;
+  // The one before was well, and was stopped by nymvisor itself: nothing is held against this one, which only starts.
+  return { ...started, proven: provenBy(before), wellFrom: null, toleratedTo: startingUntil(started) };
+}
+
+/** How long, in `spent`, a version that nymvisor has started once more may take to be well again. */
+function startingUntil({ spent, settings }: Pick<Probation, "spent" | "settings">): Duration {
+  return spent + longer(settings.grace, settings.limit / 3n);
 }
 
 /** Its process has failed, or could not be started. */
@@ -122,7 +129,7 @@ export function processQuit(before: Probation, why: string, now: bigint): Probat
 }
 
 function processGone(probation: Probation, why: string, now: bigint): Probation {
-  return { ...passTime(probation, now), proven: 0n, wellFrom: null, why, toleratedTo: 0n };
+  return { ...passTime(probation, now), proven: 0n, wellFrom: null, why, toleratedTo: probation.settings.grace };
 }
 
 function failedAfter(probation: Probation, times: number): Probation {

@@ -74,7 +74,8 @@ export function afterLook(
 /** What follows for the probation from the time that has passed. */
 export function advanceProbation(state: RunState, now: Moment, effects: Effect[], say: Say): RunState {
   const { probation, phase } = state;
-  if (probation === null) return state;
+  // Its own note, by which it is looked at and into which the verdict goes, is among the documents.
+  if (probation === null || state.recording !== null) return state;
   if (probation.failed !== null) return keepIfNoWayBack(state, probation, effects, say);
   if (phase.kind === "running") {
     if (hasPassed(probation)) return passed(state, probation, effects, say);

@@ -291,7 +291,7 @@ function upgradeEnded(state: RunState, result: UpgradeResult, now: Moment, effec
   const ended = (why: string): RunState => {
     if (result.outcome === "done") {
       const type = target.kind === "back" ? "way-back.done" : "upgrade.done";
-      say({ type, name: target.name, version: result.version, downtime: null });
+      say({ type, name: result.name, version: result.version, downtime: null });
     }
     return end(after, 0, why, effects);
   };
@@ -496,7 +496,8 @@ function afterFailure(
       say,
     );
     if (decided.probation !== null) return decided;
-    return afterFailure(decided, ranFor, status, why, now, effects, say);
+    // However long it ran, that is no reason to trust it.
+    return afterFailure(decided, 0n, status, why, now, effects, say);
   }
   const quiet = ranFor >= startupPeriod;
   const endless = state.endless && !quiet;
@@ -506,7 +507,7 @@ function afterFailure(
     const spent = `failures in a row: ${failures} of at most ${maxStartupFailures}`;
     return end({ ...state, failures }, status, `${why}; ${spent}`, effects);
   }
-  const delay = delayAfter(failures, restartBackoff(failureRestartDelay));
+  const delay = delayAfter(failures, restartBackoff(failureRestartDelay, endless));
   const most = endless ? null : maxStartupFailures;
   say({ type: "daemon.restart-scheduled", delay, failures, most });
   return { ...state, endless, failures, phase: { kind: "restarting", at: now.monotonic + delay } };

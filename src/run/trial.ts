@@ -47,11 +47,18 @@ export class Trial {
     this.noted = undefined;
   }
 
-  /** The version on probation; undefined: none is. */
+  /** The version on probation; undefined: none is, or that cannot be read, which is told. Never throws. */
   note(): ProbationNote | undefined {
     if (this.begun !== undefined) return this.begun;
-    const found = readProbation(this.context.layout);
-    return found.state === "found" ? found.value : undefined;
+    const { emit, layout } = this.context;
+    try {
+      const found = readProbation(layout);
+      return found.state === "found" ? found.value : undefined;
+    } catch (error) {
+      if (!this.complained) emit({ type: "warning", about: layout.probation, reason: reasonOf(error) });
+      this.complained = true;
+      return undefined;
+    }
   }
 
   /** How a next version is to be judged: what a person has set, and what the one that runs answers now. */
@@ -149,26 +156,33 @@ export class Trial {
   /** The version has passed, or stays although it has failed. Tries until it is written, or the run ends. */
   async end(failed: string | null): Promise<void> {
     const { layout, clock, signal } = this.context;
+    this.probe = undefined;
+    this.noted = undefined;
+    const { performedAt } = this.note() ?? {};
+    if (performedAt === undefined) return;
+    const decidedAt = clock.wall();
     const write = () => {
-      const note = this.note();
-      if (note === undefined) return;
-      const key = { home: layout.home, performedAt: note.performedAt };
-      const decidedAt = clock.wall();
-      changeOutcome(layout, key, { state: failed === null ? "passed" : "failed", why: failed, decidedAt });
-      removeProbation(layout);
+      const state = failed === null ? "passed" : "failed";
+      changeOutcome(layout, { home: layout.home, performedAt }, { state, why: failed, decidedAt });
+      // The next upgrade may have been performed while this could not be written.
+      if (this.note()?.performedAt === performedAt) removeProbation(layout);
     };
     while (!(await this.change("the verdict on the new version", write))) {
-      await new Promise<void>((resolve) => {
-        const cancel = clock.after(toMilliseconds(LOCAL_BACKOFF.longest), resolve);
-        const ended = () => {
-          cancel();
-          resolve();
-        };
-        signal.addEventListener("abort", ended, { once: true });
-      });
       if (signal.aborted) return;
+      await this.pause();
     }
-    this.forget();
+    // Another may be tried by now.
+    if (this.begun?.performedAt === performedAt) this.forget();
+  }
+
+  /** Until it is tried again, or the run ends. */
+  private async pause(): Promise<void> {
+    const { clock, signal } = this.context;
+    const over = Promise.withResolvers<void>();
+    const cancel = clock.after(toMilliseconds(LOCAL_BACKOFF.longest), over.resolve);
+    signal.addEventListener("abort", () => over.resolve(), { once: true });
+    await over.promise;
+    cancel();
   }
 
   private async change(what: string, write: () => void): Promise<boolean> {

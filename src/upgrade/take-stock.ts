@@ -48,6 +48,7 @@ import {
 } from "./shared-documents.ts";
 import { sourceRecords, writeSourceRecords } from "./source-records.ts";
 import { record } from "./transaction.ts";
+import { readWayBackJournal } from "./way-back/journal.ts";
 import { decidedWayBack, recordWayBack } from "./way-back/settle-way-back.ts";
 
 /** What a start of `run` needs to look at and put in order. */
@@ -80,9 +81,20 @@ export function takeStock(context: StockContext): void {
 /** What follows from a home that was put back. Before `current` is looked at, which may have to go back too. */
 function settleWayBack(context: StockContext): void {
   const journal = decidedWayBack(context.layout);
-  if (journal === undefined) return;
+  if (journal === undefined) {
+    requireNoneHalfway(context.layout);
+    return;
+  }
   recordWayBack(context, journal);
   context.emit({ type: "way-back.recovered", name: journal.from.name, outcome: "finished" });
+}
+
+/** The documents cannot say what a home is on that is half exchanged. */
+function requireNoneHalfway(layout: Layout): void {
+  const found = readWayBackJournal(layout);
+  if (found.state !== "found" || found.value.state !== "exchanging") return;
+  const why = `${layout.home} is not whole: part of it lies in ${found.value.exchange?.unpacked ?? ""}`;
+  throw new NymvisorError({ what: "a way back is half done", why, next: "nymvisor run finishes it when it starts" });
 }
 
 /** A home that is on another build by now than the one that was on probation: a person has moved it. */

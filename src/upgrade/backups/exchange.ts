@@ -59,9 +59,12 @@ export async function exchange({ home, unpacked, replaced, names, stays }: Excha
 }
 
 /** Whether nothing of it is left to be done. */
-export function isExchanged({ home, unpacked, replaced, names }: Exchange): boolean {
+export function isExchanged({ home, unpacked, replaced, names, stays }: Exchange): boolean {
   const [from, to, aside] = [encodePath(unpacked), encodePath(home), encodePath(replaced)];
-  return names.every(({ name, isNew }) => (isNew ? !isThere(from, name) : !isThere(to, name) || isThere(aside, name)));
+  return (
+    names.every(({ name, isNew }) => (isNew ? !isThere(from, name) : !isThere(to, name) || isThere(aside, name))) &&
+    stays.every((name) => isThere(to, name) || !isThere(aside, name))
+  );
 }
 
 /** From the one that a name lies in up to the root. */

@@ -41,8 +41,14 @@ export async function settleWayBackHome(layout: Layout): Promise<"none" | "undon
     await forgetWayBack(layout, found.value);
     return "undone";
   }
-  if (found.value.exchange !== null) await exchange(found.value.exchange);
+  await exchangeHome(found.value);
   return "exchanged";
+}
+
+/** Puts the saved home in its place, or goes on with that. Durable when it returns. */
+export async function exchangeHome({ exchange: planned }: WayBackJournal): Promise<void> {
+  // Once it is whole the old version may run on it: what that makes anew must not be taken for what is in the way.
+  if (planned !== null && !isExchanged(planned)) await exchange(planned);
 }
 
 /** What an archive was unpacked to for a way back that is over. */

@@ -11,9 +11,10 @@ import { buildLayout, type Layout } from "../../model/paths.ts";
 import type { UpgradeResult } from "../../policy/run-state.ts";
 import type { Clock } from "../../system/clock.ts";
 import { disk } from "../../system/disk.ts";
+import { requireUsable } from "../../system/documents.ts";
 import { makeFolderDurably } from "../../system/durable.ts";
 import { withLock } from "../../system/lock.ts";
-import { exchange, wholeExchange } from "../backups/exchange.ts";
+import { wholeExchange } from "../backups/exchange.ts";
 import type { extractArchive } from "../backups/extract.ts";
 import { requireExchangeable, staysOf } from "../backups/restore.ts";
 import { buildInfoOf } from "../build-information.ts";
@@ -27,7 +28,7 @@ import { describeBuild } from "../take-stock.ts";
 import { dropUnproven } from "./held-files.ts";
 import { readWayBackJournal, type WayBackJournal, writeWayBackJournal } from "./journal.ts";
 import { othersAllow } from "./others-allow.ts";
-import { decidedWayBack, forgetWayBack, recordWayBack, recordWhatRuns, removeUnpacked } from "./settle-way-back.ts";
+import { exchangeHome, forgetWayBack, recordWayBack, recordWhatRuns, removeUnpacked } from "./settle-way-back.ts";
 
 /**
  * The way back from a version that did not prove itself, or that a person does not want: the home as it was before is put
@@ -75,33 +76,46 @@ export async function turnBack(context: WayBackContext, request: WayBackRequest)
   const { layout, clock, signal, emit } = context;
   let stopped = false;
   let stoppedAt: bigint | null = null;
-  let version = "";
   try {
-    const prepared = await prepare(context, request);
-    version = prepared.journal.build.build_version;
+    const next = unfinishedWayBack(layout) ?? (await prepare(context, request));
     signal.throwIfAborted();
     const { name, version: fromVersion } = request.from;
     emit({ type: "way-back.started", name, version: fromVersion, to: request.to, why: request.why });
     stopped = await context.stopDaemon(`back to ${printable(request.to)}`);
     stoppedAt = stopped ? clock.monotonic() : null;
     signal.throwIfAborted();
-    const journal = decide(context, prepared);
-    if (journal.exchange !== null) await exchange(journal.exchange);
-    const result = { ...done(request.to, version, stoppedAt, null), kept: journal.kept };
+    const journal = "prove" in next ? decide(context, next) : next;
+    await exchangeHome(journal);
+    const purpose = `back to ${printable(journal.to.name)}`;
     const later = context.recordsLater === true;
-    const purpose = `back to ${printable(request.to)}`;
     const write = later ? () => recordWhatRuns(layout, journal) : () => recordWayBack(context, journal);
     await withLock(layout.upgradeLock, purpose, write);
-    if (later) return { ...result, toRecord: true };
-    await cleanUp(context, journal);
-    return result;
+    if (!later) await cleanUp(context, journal);
+    return done(journal, stoppedAt, { unrecorded: null, toRecord: later });
   } catch (error) {
-    return giveUp(context, request, error, { stopped, stoppedAt, version });
+    return giveUp(context, error, { stopped, stoppedAt });
   }
 }
 
-function done(name: string, version: string, stoppedAt: bigint | null, unrecorded: string | null) {
-  return { outcome: "done", name, version, stoppedAt, manual: null, unrecorded, noWayBack: null } as const;
+/** One that is decided comes first, whatever is wanted by now: the journal of another would hide half of the home. */
+function unfinishedWayBack(layout: Layout): WayBackJournal | undefined {
+  const found = readWayBackJournal(layout);
+  const journal = requireUsable(
+    found,
+    layout.wayBack,
+    `see what lies in ${layout.rolledBack}, then move the file away`,
+  );
+  return journal?.state === "exchanging" ? journal : undefined;
+}
+
+function done(
+  { to, build, kept }: WayBackJournal,
+  stoppedAt: bigint | null,
+  { unrecorded, toRecord }: { unrecorded: string | null; toRecord: boolean },
+): WayBackResult {
+  const { name } = to;
+  const version = build.build_version;
+  return { outcome: "done", name, version, stoppedAt, manual: null, unrecorded, toRecord, noWayBack: null, kept };
 }
 
 interface Prepared {
@@ -175,7 +189,8 @@ async function unpack(
   }
   await releaseCopy(path);
   const copy = readFinishedCopy(path);
-  if (copy === undefined) throw new Hopeless({ what: `${path} is no complete copy of the home` });
+  // It was archived at this very moment: the next attempt finds the archive.
+  if (copy === undefined) throw new NymvisorError({ what: `the copy ${path} is there no more` });
   const settled = await settleCopy(copy, signal);
   const prove = () => {
     for (const name of dropUnproven(settled)) {
@@ -229,17 +244,15 @@ async function cleanUp({ layout, emit }: WayBackContext, journal: WayBackJournal
 
 async function giveUp(
   { layout, signal }: WayBackContext,
-  { to }: WayBackRequest,
   error: unknown,
-  { stopped, stoppedAt, version }: { stopped: boolean; stoppedAt: bigint | null; version: string },
+  { stopped, stoppedAt }: { stopped: boolean; stoppedAt: bigint | null },
 ): Promise<WayBackResult> {
   const reason = adviceOf(error);
   try {
     const found = readWayBackJournal(layout);
+    // Decided it is, also where the home is not whole yet: nothing is started before it is, and nothing else begun.
     if (found.state === "found" && found.value.state === "exchanging") {
-      const { kept } = found.value;
-      if (decidedWayBack(layout) !== undefined) return { ...done(to, version, stoppedAt, reason), kept };
-      return { outcome: "failed", reason, stopped, halfway: true, kept };
+      return done(found.value, stoppedAt, { unrecorded: reason, toRecord: false });
     }
     if (found.state === "found") await forgetWayBack(layout, found.value);
   } catch (problem) {
