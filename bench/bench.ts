@@ -103,6 +103,16 @@ async function measurePart(setting: Setting, site: Site, homes: Homes, part: Par
   process.stderr.write(`${part.name} on ${site.name} took ${seconds.toFixed(0)} s\n`);
 }
 
+/** What was measured so far: as JSON in a file, as a table on stdout. */
+function publish(report: Report, choice: Choice): void {
+  const results = join(import.meta.dir, "results");
+  mkdirSync(results, { recursive: true });
+  const path = join(results, "bench.json");
+  const facts = { at: new Date().toISOString(), machine: machine(), options: choice.options };
+  writeFileSync(path, `${JSON.stringify({ ...facts, ...report.json() }, null, 2)}\n`);
+  process.stdout.write(`${report.table()}\n\n${JSON.stringify(facts)}\nwritten to ${path}\n`);
+}
+
 async function main(): Promise<void> {
   const choice = readChoice();
   const undo = new Undo();
@@ -110,6 +120,7 @@ async function main(): Promise<void> {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
       undo.run();
+      publish(report, choice);
       process.exit(1);
     });
   }
@@ -120,13 +131,8 @@ async function main(): Promise<void> {
   } finally {
     undo.run();
   }
-  const results = join(import.meta.dir, "results");
-  mkdirSync(results, { recursive: true });
-  const path = join(results, "bench.json");
-  const facts = { at: new Date().toISOString(), machine: machine(), options: choice.options };
-  writeFileSync(path, `${JSON.stringify({ ...facts, ...report.json() }, null, 2)}\n`);
+  publish(report, choice);
   if (report.failed.length > 0) process.exitCode = 1;
-  process.stdout.write(`${report.table()}\n\n${JSON.stringify(facts)}\nwritten to ${path}\n`);
 }
 
 await main();
