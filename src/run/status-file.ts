@@ -20,7 +20,9 @@ interface Status {
     failed: string | null;
     noWayBack: string | null;
   } | null;
-  /** Where the node was put back last, by this run. */
+  /** The version that runs although it did not prove itself. */
+  stays: { name: string; version: string; why: string } | null;
+  /** Where the node was put back last. */
   wayBack: { from: string; to: string; why: string; kept: string | null } | null;
   /** Why what a person ordered was not carried out. */
   orderRefused: string | null;
@@ -38,6 +40,7 @@ export class StatusFile {
   private readonly refusals = new Map<string, string>();
   private last: RunState | undefined;
   private wayBack: Status["wayBack"] = null;
+  private stayed: Status["stays"] = null;
   private refusedOrder: string | null = null;
 
   constructor(
@@ -53,7 +56,13 @@ export class StatusFile {
 
   putBack({ from, to, why, kept }: NonNullable<Status["wayBack"]>): void {
     this.wayBack = { from, to, why, kept };
+    this.stayed = null;
     if (this.last !== undefined) this.update(this.last);
+  }
+
+  /** It did not prove itself, and there is no way back from it: to be written with the next state. */
+  stays({ name, version, why }: NonNullable<Status["stays"]>): void {
+    this.stayed = { name, version, why };
   }
 
   orderRefused(reason: string): void {
@@ -64,6 +73,7 @@ export class StatusFile {
   /** Writes the file if it would read differently. */
   update(state: RunState): void {
     this.last = state;
+    if (state.probation !== null) this.stayed = null;
     const { queue } = state.plan;
     // Of a name that stands in the plan twice the entry that counts is told.
     const upgrades = [
@@ -75,6 +85,7 @@ export class StatusFile {
       upgrades: Object.fromEntries(upgrades),
       refused: Object.fromEntries(this.refusals),
       probation: describeProbation(state),
+      stays: this.stayed,
       wayBack: this.wayBack,
       orderRefused: this.refusedOrder,
     };

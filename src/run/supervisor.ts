@@ -24,6 +24,7 @@ import { settleRestore } from "../upgrade/backups/restore.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
 import { keepLastGood } from "../upgrade/last-good.ts";
 import { requireOperator, writeOperator } from "../upgrade/operator.ts";
+import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { copyOnProbation, whyNoWayBack } from "../upgrade/probation-note.ts";
 import { recordPending } from "../upgrade/record-pending.ts";
 import { sourceRecords } from "../upgrade/source-records.ts";
@@ -115,7 +116,8 @@ export class Supervisor {
   private readonly status: StatusFile;
   private readonly archivist: Archivist;
   private endArchives: () => void = () => {};
-  private exitCode: number | undefined;
+  /** How the run ends, once that is decided. */
+  private ending: Extract<NymvisorEvent, { type: "run.ended" }> | undefined;
   /** The copy of the upgrade that is under way. */
   private copyInUse: string | null = null;
   /** The source that lists releases, if it is asked. */
@@ -147,10 +149,13 @@ export class Supervisor {
       await this.begin();
       return await this.ended.promise;
     } catch (error) {
-      if (this.stopRequested !== undefined && this.over.signal.aborted) return 0;
-      throw error;
+      if (this.stopRequested === undefined || !this.over.signal.aborted) throw error;
+      this.ending = { type: "run.ended", exitCode: 0, why: `it was asked to stop by ${this.stopRequested}` };
+      return 0;
     } finally {
       await this.finish();
+      // Last of all: whoever looks why nymvisor is gone looks at the end.
+      if (this.ending !== undefined) this.context.emit(this.ending);
     }
   }
 
@@ -213,6 +218,7 @@ export class Supervisor {
       settled ? null : { failures: 1, retryAt: clock.monotonic() + LOCAL_BACKOFF.first },
     );
     this.goOnWithTrial(home.record?.name);
+    if (settled) this.recallVerdict();
     for (const hold of view.holds) if (isOnHold([hold], this.now())) emit({ type: "upgrades.held", ...hold });
     this.take({ type: "time-passed" });
     this.watcher = this.context.services.watchPlan(layout, () => this.readPlan(), emit);
@@ -237,6 +243,16 @@ export class Supervisor {
     const { layout, configuration } = this.context;
     const noWayBack = whyNoWayBack(layout, configuration, note);
     this.state = tryOut(this.state, { ...note, noWayBack }, this.now(), note.progress);
+  }
+
+  /** What became of the last switch of this node stays in its state until the next one. */
+  private recallVerdict(): void {
+    const { layout } = this.context;
+    const last = requireOutcomes(layout).outcomes.findLast(({ home }) => home === layout.home);
+    if (last === undefined) return;
+    const { name, version, from, why, kept, state } = last;
+    if (state === "rolled-back") this.status.putBack({ from: name, to: from, why: why ?? "", kept });
+    if (state === "failed") this.status.stays({ name, version, why: why ?? "" });
   }
 
   /**
@@ -380,7 +396,7 @@ export class Supervisor {
    * end does not wait long. Without such a wish all of them are finished: perhaps nobody starts nymvisor again.
    */
   private async finishArchives(): Promise<void> {
-    const limit = this.stopRequested === undefined && this.exitCode === 0 ? null : ARCHIVES_AT_THE_END_MS;
+    const limit = this.stopRequested === undefined && this.ending?.exitCode === 0 ? null : ARCHIVES_AT_THE_END_MS;
     const limited = Promise.withResolvers<void>();
     this.endArchives = limited.resolve;
     const cancel = limit === null ? () => {} : this.context.clock.after(limit, limited.resolve);
@@ -445,6 +461,7 @@ export class Supervisor {
     switch (effect.type) {
       case "emit":
         this.context.emit(effect.event);
+        if (effect.event.type === "probation.failed-stays") this.status.stays(effect.event);
         // What its source says of it has to be looked at again, or it would come back.
         if (effect.event.type === "upgrade.withdrawn") this.poller?.review();
         if (effect.event.type === "upgrade.done" && effect.event.downtime !== null) {
@@ -487,8 +504,7 @@ export class Supervisor {
         this.inBackground(this.dropOrder(effect.reason));
         break;
       case "end":
-        this.context.emit({ type: "run.ended", exitCode: effect.exitCode, why: effect.why });
-        this.exitCode = effect.exitCode;
+        this.ending = { type: "run.ended", exitCode: effect.exitCode, why: effect.why };
         this.ended.resolve(effect.exitCode);
         break;
     }

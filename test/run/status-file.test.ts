@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import { tryOut } from "../../src/policy/run-probation.ts";
 import type { Progress, QueuedUpgrade, RunState } from "../../src/policy/run-state.ts";
 import { StatusFile } from "../../src/run/status-file.ts";
 import { entry, plan, RunMachine } from "../policy/run-machine.ts";
@@ -38,7 +39,8 @@ describe("the status of upgrades", () => {
     ],
   ])("says that one is %s", (_, progress, expected) => {
     status.update(stateOf(entry("1.1.0"), progress));
-    expect(read()).toEqual({ upgrades: { "1.1.0": expected }, refused: {} });
+    const nothingElse = { refused: {}, probation: null, stays: null, wayBack: null, orderRefused: null };
+    expect(read()).toEqual({ upgrades: { "1.1.0": expected }, ...nothingElse });
   });
 
   test("says why one is refused", () => {
@@ -49,6 +51,15 @@ describe("the status of upgrades", () => {
   test.each(["constructor", "__proto__"])("knows one that is called %s", (name) => {
     status.update(stateOf(entry(name)));
     expect(Object.entries(read().upgrades)).toEqual([[name, { state: "staging", reason: null, failures: 0 }]]);
+  });
+
+  test("says that a version stays which did not prove itself, until another one is tried", () => {
+    status.stays({ name: "1.0.0", version: "1.0.0", why: "it exited, and no backup was made" });
+    status.update(stateOf(entry("1.1.0")));
+    expect(read().stays).toEqual({ name: "1.0.0", version: "1.0.0", why: "it exited, and no backup was made" });
+    const tried = { name: "1.1.0", version: "1.1.0", noWayBack: null };
+    status.update(tryOut(stateOf(entry("1.2.0")), tried, { wall: 0n, monotonic: 0n }));
+    expect(read().stays).toBeNull();
   });
 
   test("tells of a name that stands in the plan twice what counts", () => {
