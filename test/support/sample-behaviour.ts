@@ -28,6 +28,8 @@ export interface SampleBehaviour {
   writeEvery?: number;
   /** Where `data.log` is; `SAMPLE_HOME` otherwise. */
   home?: string;
+  /** Notes these migrations in `<home>/migrations` at its start, and does not start where it finds others there. */
+  migrations?: readonly string[];
   /** Serves `/api/v1/health` and `/api/v1/build-information` on this port of 127.0.0.1; 0 takes a free one. */
   http?: number;
   /** Serves the same on this unix socket. */
@@ -55,6 +57,7 @@ const BEHAVIOUR_FLAGS: Readonly<
   spawnChild: ["--spawn-child", "switch"],
   writeEvery: ["--write-every", "number"],
   home: ["--home", "text"],
+  migrations: ["--migrations", "JSON"],
   http: ["--http", "number"],
   httpSocket: ["--http-socket", "text"],
   printArgs: ["--print-args", "text"],

@@ -4,6 +4,7 @@
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { readBehaviour, type SampleBehaviour } from "./sample-behaviour.ts";
+import { migrate } from "./sample-migrations.ts";
 import { bytesWritten, workAtStop } from "./sample-stop-work.ts";
 
 declare const SAMPLE_BUILD_INFO: string | undefined;
@@ -45,6 +46,7 @@ function run(behaviour: SampleBehaviour): void {
     writeFileSync(1, bytes);
     writeFileSync(2, bytes);
   }
+  if (behaviour.migrations !== undefined) startOnMigrated(behaviour.home ?? homeOfAll(), behaviour.migrations);
   if (behaviour.readStdin) countStdin();
   if (behaviour.spawnChild) spawnChild();
   if (behaviour.http !== undefined || behaviour.httpSocket !== undefined) serve(behaviour);
@@ -126,6 +128,13 @@ async function countStdin(): Promise<void> {
 
 function homeOfAll(): string {
   return process.env.SAMPLE_HOME ?? ".";
+}
+
+function startOnMigrated(home: string, known: readonly string[]): void {
+  const refusal = migrate(`${home}/migrations`, known);
+  if (refusal === undefined) return;
+  writeFileSync(2, `${refusal}\n`);
+  end({ exitCode: 1 });
 }
 
 function keepWriting(every: number, home = homeOfAll()): void {
