@@ -1,10 +1,15 @@
 import { type Daemon, startDaemon } from "../daemon/daemon.ts";
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
+import { type Duration, formatDuration } from "../model/duration.ts";
+import { NymvisorError } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
+import { printable } from "../model/names.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
+import { tryLock } from "../system/lock.ts";
+import { self } from "../system/process-table.ts";
 import { buildInfoOf } from "../upgrade/build-information.ts";
 import { compareSides, disagreement, findCurrent, type HomeState } from "../upgrade/take-stock.ts";
 import { decidedWayBack, recordOf } from "../upgrade/way-back/settle-way-back.ts";
@@ -40,6 +45,55 @@ export interface StartedDaemon {
   buildInfo: BuildInfo;
 }
 
+/** As long as the upgrade of a neighbour with a large home may take. */
+const LONGEST_WAIT: Duration = 600_000_000_000n;
+const LOOK_AGAIN_MS = 250;
+
+/**
+ * Only `current` can be started, on a home that was not saved for it. While another node is being upgraded that is so
+ * because this one's turn is still to come: for data that cannot be had back the start is put off until then. A neighbour
+ * that hangs, or a disk without room for a backup, is no reason for a node that never starts: then it is started and said.
+ * @throws {NymvisorError} once the turn is free: the home is saved before the next attempt.
+ */
+async function waitToBeSaved(
+  { layout, clock, emit, signal }: StartContext,
+  before: string,
+  current: string,
+): Promise<void> {
+  const what = `the binary of ${printable(before)} is gone, and the home is not saved for ${printable(current)} yet`;
+  const end = clock.monotonic() + LONGEST_WAIT;
+  let told = false;
+  for (let holder = turnOfAnother(layout); true; holder = turnOfAnother(layout)) {
+    if (holder === null && told) throw new NymvisorError({ what, next: "it is saved now, and started then" });
+    if (holder === null) break;
+    const reason = `${what}: it waits until ${holder} is upgraded, for ${formatDuration(LONGEST_WAIT)} at most`;
+    if (!told) emit({ type: "warning", about: "the node is not started", reason });
+    told = true;
+    await new Promise<void>((resolve) => clock.after(LOOK_AGAIN_MS, resolve));
+    signal.throwIfAborted();
+  }
+  emit({ type: "warning", about: `${printable(current)} is started on data without a backup`, reason: what });
+}
+
+/** Who upgrades its node at this moment; null: nobody but this process. */
+function turnOfAnother({ turnLock }: Layout): string | null {
+  let attempt: ReturnType<typeof tryLock>;
+  try {
+    attempt = tryLock(turnLock, "looking whose turn it is");
+  } catch (error) {
+    // A disk that takes no lock will not let anybody be upgraded either.
+    if (error instanceof NymvisorError) return null;
+    throw error;
+  }
+  if (attempt.lock !== null) {
+    attempt.lock.release();
+    return null;
+  }
+  const { holder } = attempt;
+  if (holder?.pid === self().pid) return null;
+  return holder === undefined ? "another node" : `the node of pid ${holder.pid}`;
+}
+
 /**
  * Starts the build that this home is on: `current`, or the one before it as long as the home could not be brought
  * forward. @throws {NymvisorError} and what posix_spawn reports.
@@ -55,6 +109,8 @@ export async function startBuild(context: StartContext, args: readonly string[])
     if (disk.existsSync(before.binary)) {
       ({ binary, name } = before);
       buildInfo = home.record.binaryDetails;
+    } else {
+      await waitToBeSaved(context, home.record.name, name);
     }
   }
   context.signal.throwIfAborted();
