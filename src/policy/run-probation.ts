@@ -74,11 +74,11 @@ export function afterLook(
 /** What follows for the probation from the time that has passed. */
 export function advanceProbation(state: RunState, now: Moment, effects: Effect[], say: Say): RunState {
   const { probation, phase } = state;
-  // Its own note, by which it is looked at and into which the verdict goes, is among the documents.
-  if (probation === null || state.recording !== null) return state;
+  if (probation === null) return state;
   if (probation.failed !== null) return keepIfNoWayBack(state, probation, effects, say);
   if (phase.kind === "running") {
-    if (hasPassed(probation)) return passed(state, probation, effects, say);
+    // The verdict goes into the documents, so these come first.
+    if (hasPassed(probation) && state.recording === null) return passed(state, probation, effects, say);
     if (probation.look.state === "under-way" || now.monotonic < probation.look.at) return state;
     effects.push({ type: "look" });
     return { ...state, probation: { ...passTime(probation, now.monotonic), look: { state: "under-way" } } };
@@ -109,7 +109,7 @@ function passed(state: RunState, { name, version }: Probation, effects: Effect[]
 /** It has failed, and stays all the same: an error state that can be seen. */
 function keepIfNoWayBack(state: RunState, probation: Probation, effects: Effect[], say: Say): RunState {
   const why = whyNoWayBack(state.settings, probation);
-  if (probation.failed === null || why === null) return state;
+  if (probation.failed === null || why === null || state.recording !== null) return state;
   const { name, version, failed } = probation;
   say({ type: "probation.failed-stays", name, version, why });
   effects.push({ type: "end-probation", failed: `${failed}; it stays: ${why}` });

@@ -111,7 +111,7 @@ describe("a failed daemon", () => {
     for (const [index, duration] of ranFor.entries()) {
       machine.pass(duration);
       if (ending(machine.exit(7)) !== undefined) return index + 1;
-      machine.pass(10n * SECOND);
+      machine.sleep();
       machine.take({ type: "started" });
     }
     return undefined;
@@ -164,19 +164,55 @@ describe("a failed daemon", () => {
     expect(ending(machine.take({ type: "start-failed", reason: "busy" }))).toMatchObject({ exitCode: 1 });
   });
 
-  test("starts with a clean count after an upgrade", () => {
-    const machine = RunMachine.running({ maxStartupFailures: 2, plan: plan(entry("1.1.0", { dueIn: MINUTE })) });
+  test("starts with a clean count once the version that it was upgraded to has proven itself", () => {
+    const machine = RunMachine.running({ maxStartupFailures: 3, plan: plan(entry("1.1.0", { dueIn: MINUTE })) });
     machine.staged("1.1.0");
-    machine.exit(1);
-    machine.pass(10n * SECOND);
-    machine.take({ type: "started" });
+    const failAgain = () => {
+      expect(ending(machine.exit(1))).toBeUndefined();
+      machine.sleep();
+      machine.take({ type: "started" });
+    };
+    for (let failure = 1; failure <= 2; failure += 1) failAgain();
     machine.pass(MINUTE);
     machine.upgradeEnds(DONE);
     machine.take({ type: "started" });
-    expect(ending(machine.exit(1))).toBeUndefined();
-    machine.pass(10n * SECOND);
-    machine.take({ type: "started" });
+    for (let failure = 1; failure <= 2; failure += 1) failAgain();
+    machine.prove();
+    for (let failure = 1; failure <= 2; failure += 1) failAgain();
     expect(ending(machine.exit(1))).toBeDefined();
+  });
+
+  test("waits twice as long after each failure in a row, up to five minutes, and starts over after a quiet time", () => {
+    const machine = RunMachine.running({ maxStartupFailures: 1000, startupPeriod: 120n * SECOND });
+    const delayAfterRunning = (ranFor: bigint) => {
+      machine.pass(ranFor);
+      machine.exit(1);
+      const delay = (machine.wake().monotonic ?? 0n) - machine.monotonic;
+      machine.sleep();
+      machine.take({ type: "started" });
+      return delay / SECOND;
+    };
+    expect([1, 2, 3, 4, 5, 6, 7, 8].map(() => delayAfterRunning(SECOND))).toEqual([
+      10n,
+      20n,
+      40n,
+      80n,
+      160n,
+      300n,
+      300n,
+      300n,
+    ]);
+    expect(delayAfterRunning(120n * SECOND)).toBe(10n);
+    expect(delayAfterRunning(119n * SECOND)).toBe(20n);
+  });
+
+  test("waits as long as its operator says, where that is longer than five minutes", () => {
+    const machine = RunMachine.running({ failureRestartDelay: HOUR });
+    machine.exit(1);
+    machine.sleep();
+    machine.take({ type: "started" });
+    machine.exit(1);
+    expect(machine.wake().monotonic).toBe(machine.monotonic + HOUR);
   });
 
   test("is told with its exit code, its signal and how long it ran", () => {

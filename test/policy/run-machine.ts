@@ -59,6 +59,10 @@ export function plan(...queue: QueuedUpgrade[]): PlanView {
   };
 }
 
+/** Away from a version that has failed. */
+export const backFrom = (name: string, why: string) =>
+  ({ type: "perform", target: { kind: "back", name, order: null, why } }) as const;
+
 export const DONE: Extract<UpgradeResult, { outcome: "done" }> = {
   outcome: "done",
   name: "1.1.0",
@@ -155,6 +159,26 @@ export class RunMachine {
 
   wake() {
     return nextWake(this.state, this.now());
+  }
+
+  /** Time passes as far as the run asked to be woken by the monotonic clock. */
+  sleep(): Effect[] {
+    const { monotonic } = this.wake();
+    if (monotonic === null) throw new Error("it asked for nothing");
+    return this.pass(monotonic - this.monotonic);
+  }
+
+  /** What a look at the version on probation has found. */
+  looked(...reasons: string[]): Effect[] {
+    return this.take({ type: "looked-at", look: { well: reasons.length === 0, reasons }, sameProcess: true });
+  }
+
+  /** The version on probation is well until it has passed. @returns what followed from that. */
+  prove(): Effect[] {
+    for (let effects = this.looked(); ; effects = this.looked()) {
+      if (this.state.probation === null) return effects;
+      this.sleep();
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   cancelOf,
+  DONE,
   deeds,
   entry,
   GIVEN_UP,
@@ -32,9 +33,11 @@ describe("several upgrades", () => {
     machine.staged("1.2.0");
     expect(deeds(machine.pass(HOUR))).toEqual([performOf("1.1.0")]);
     expect(deeds(machine.upgradeEnds())).toEqual([START]);
-    expect(deeds(machine.take({ type: "started" }))).toEqual([performOf("1.2.0", { from: "1.1.0" })]);
-    expect(deeds(machine.upgradeEnds())).toEqual([START]);
+    expect(deeds(machine.take({ type: "started" }))).toEqual([{ type: "look" }]);
+    expect(deeds(machine.prove())).toContainEqual(performOf("1.2.0", { from: "1.1.0" }));
+    expect(deeds(machine.upgradeEnds({ ...DONE, name: "1.2.0" }))).toEqual([START]);
     machine.take({ type: "started" });
+    machine.prove();
     expect(deeds(machine.pass(HOUR))).toEqual([]);
   });
 

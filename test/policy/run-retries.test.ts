@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  backFrom,
   DONE,
   deeds,
   entry,
@@ -132,7 +133,8 @@ describe("a home that is behind current", () => {
     expect(deeds(machine.pass(9n * SECOND))).toEqual([]);
     expect(deeds(machine.pass(SECOND))).toEqual([FORWARD]);
     machine.upgradeEnds();
-    expect(deeds(machine.take({ type: "started" }))).toEqual([performOf("1.2.0", { from: "1.1.0" })]);
+    expect(deeds(machine.take({ type: "started" }))).toEqual([{ type: "look" }]);
+    expect(deeds(machine.prove())).toContainEqual(performOf("1.2.0", { from: "1.1.0" }));
   });
 
   test("runs its older build when it could not be brought forward", () => {
@@ -148,11 +150,11 @@ describe("a home that is behind current", () => {
 });
 
 describe("a switch whose documents could not be written", () => {
-  function unrecorded() {
+  function unrecorded(noWayBack: string | null = null) {
     const machine = RunMachine.running({ plan: plan(entry("1.1.0"), entry("1.2.0")) });
     machine.staged("1.1.0");
     machine.staged("1.2.0");
-    const effects = machine.upgradeEnds({ ...DONE, unrecorded: "no space" });
+    const effects = machine.upgradeEnds({ ...DONE, noWayBack, unrecorded: "no space" });
     expect(deeds(effects)).toEqual([START]);
     expect(said(effects)).toEqual(["warning"]);
     machine.take({ type: "started" });
@@ -168,7 +170,34 @@ describe("a switch whose documents could not be written", () => {
   test("is written down later, and the next upgrade follows", () => {
     const machine = unrecorded();
     expect(deeds(machine.pass(SECOND))).toEqual([{ type: "record" }]);
-    expect(deeds(machine.take({ type: "recorded" }))).toEqual([performOf("1.2.0", { from: "1.1.0" })]);
+    const effects = machine.take({ type: "recorded" });
+    expect(said(effects)).toEqual(["documents.in-order"]);
+    expect(deeds(effects)).toEqual([]);
+    expect(deeds(machine.prove())).toContainEqual(performOf("1.2.0", { from: "1.1.0" }));
+  });
+
+  test("proves itself meanwhile, and passes once it is written down: that is where the verdict goes", () => {
+    const machine = unrecorded();
+    for (let look = 1; look < 100; look += 1) {
+      expect(deeds(machine.looked())).not.toContainEqual(expect.objectContaining({ type: "end-probation" }));
+      machine.pass(5n * SECOND);
+      machine.take({ type: "recording-failed", reason: "no space" });
+    }
+    expect(deeds(machine.take({ type: "recorded" }))).toContainEqual({ type: "end-probation", failed: null });
+  });
+
+  test.each<[string | null, object]>([
+    [null, backFrom("1.1.0", "the daemon exited with 1, 3 times")],
+    ["no backup", { type: "end-probation", failed: "the daemon exited with 1, 3 times; it stays: no backup" }],
+  ])("that has failed meanwhile, with %p against a way back, is dealt with once it is written down", (none, deed) => {
+    const machine = unrecorded(none);
+    for (let failure = 1; failure <= 3; failure += 1) {
+      expect(deeds(machine.exit(1))).toEqual([expect.objectContaining({ type: "note-probation" })]);
+      expect(deeds(machine.pass(10n * SECOND))).toContainEqual(START);
+      machine.take({ type: "recording-failed", reason: "no space" });
+      machine.take({ type: "started" });
+    }
+    expect(deeds(machine.take({ type: "recorded" }))).toContainEqual(deed);
   });
 
   test("is found where an attempt has failed and its journal could not be looked at", () => {
