@@ -63,7 +63,7 @@ async function waitToBeSaved(
   const what = `the binary of ${printable(before)} is gone, and the home is not saved for ${printable(current)} yet`;
   const end = clock.monotonic() + LONGEST_WAIT;
   let told = false;
-  for (let holder = turnOfAnother(layout); true; holder = turnOfAnother(layout)) {
+  for (let holder = turnOfAnother(layout); clock.monotonic() < end; holder = turnOfAnother(layout)) {
     if (holder === null && told) throw new NymvisorError({ what, next: "it is saved now, and started then" });
     if (holder === null) break;
     const reason = `${what}: it waits until ${holder} is upgraded, for ${formatDuration(LONGEST_WAIT)} at most`;
