@@ -9,6 +9,7 @@ import { printable } from "../model/names.ts";
 import { UNDECIDED } from "../model/outcomes.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import type { Configuration } from "../model/settings.ts";
+import { objectionToBytes } from "../policy/bad-releases.ts";
 import { flavourOf } from "../policy/flavour.ts";
 import { fingerprintOf, sameAnnouncement } from "../policy/incoming.ts";
 import { NO_PROGRESS } from "../policy/probation.ts";
@@ -22,7 +23,7 @@ import { buildInfoOf } from "./build-information.ts";
 import type { HomeCopy } from "./copy/home-copy.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
-import { changeOutcome, noteOutcome } from "./outcomes.ts";
+import { changeOutcome, noteOutcome, requireOutcomes } from "./outcomes.ts";
 import { type ProbationNote, readProbation, type Trial, whyNoWayBack, writeProbation } from "./probation-note.ts";
 import { type Saving, startSaving } from "./save-home.ts";
 import {
@@ -184,7 +185,14 @@ async function prepareUpgrade(
   const isAsDecided = info !== undefined && fingerprintOf(info) === fingerprint && info.upgradeTime <= clock.wall();
   if (!isAsDecided) throw withdrawn(name);
   const staged = await verifyStaged(build, signal);
+  refuseBad(layout, name, staged);
   return { from, info, build, buildInfo: staged.buildInfo, staged };
+}
+
+/** Of what is announced without a checksum nobody could tell before that these are the bytes. */
+function refuseBad(layout: Layout, name: string, { sha256 }: Staged): void {
+  const why = objectionToBytes(requireOutcomes(layout).outcomes, [sha256]);
+  if (why !== null) throw new NymvisorError({ what: `${printable(name)} is not performed`, why });
 }
 
 /**

@@ -35,10 +35,10 @@ test("a release whose bytes failed under another name is passed over for the one
   expectFailure(await node.type(["upgrade", "1.4.0"]), 1, "it was not well", "nymvisor upgrade hotfix --retry");
   await using run = await node.run();
   await run.waitForEvent("started", { version: "1.3.0" });
-  expect(forgiven(node.data)).toEqual([false]);
+  expect(forgiven(node.data)[0]).toBe(false);
   expectSuccess(await node.type(["upgrade", tagOf("1.4.0"), "--retry"]));
   await run.waitForEvent("started", { version: "1.4.0" });
-  expect(forgiven(node.data)).toEqual([true]);
+  expect(forgiven(node.data)[0]).toBe(true);
 });
 
 test("an announcement of bytes that failed is not queued, and what is queued is not performed", async () => {
@@ -84,7 +84,7 @@ test("a binary that failed is not brought again under another name, also not by 
   expectSuccess(await nymvisor(node.home, ["upgrade", "first", "--retry"]));
   await using run = await node.run();
   await run.waitForEvent("started", { version: "1.1.0" });
-  expect(forgiven(node.data)).toEqual([true]);
+  expect(forgiven(node.data)[0]).toBe(true);
 });
 
 test("--retry needs to be told what", async () => {
