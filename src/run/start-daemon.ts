@@ -22,6 +22,8 @@ export interface StartContext {
   signal: AbortSignal;
   /** Whether the last lines that the daemon prints will be asked for. */
   keepLines?: boolean;
+  /** Called as soon as its process is there, before that is told. */
+  spawned?(): Promise<void>;
 }
 
 /**
@@ -115,6 +117,7 @@ export async function startBuild(context: StartContext, args: readonly string[])
   }
   context.signal.throwIfAborted();
   const daemon = await startDaemon({ layout, binary, args, environment, emit, keepLines: context.keepLines === true });
+  await context.spawned?.();
   emit({ type: "daemon.started", pid: daemon.pid, name, version: buildInfo.build_version });
   return { daemon, name, buildInfo };
 }

@@ -517,7 +517,10 @@ export class Supervisor {
     try {
       if (disk.existsSync(this.context.layout.wayBack)) await this.settleWayBack();
       const trying = this.state !== undefined && this.state.probation !== null;
-      const started = await startBuild({ ...this.context, signal, keepLines: trying }, this.args);
+      const started = await startBuild(
+        { ...this.context, signal, keepLines: trying, spawned: () => this.recordSwitch() },
+        this.args,
+      );
       const moved = this.runs !== undefined && !sameBuild(this.runs, started.buildInfo);
       this.daemon = started.daemon;
       this.started = started.daemon;
@@ -752,6 +755,11 @@ export class Supervisor {
   private endTurn(): void {
     this.turn?.release();
     this.turn = undefined;
+  }
+
+  /** The documents of a switch follow the new process at once: whoever hears of it finds them written. */
+  private async recordSwitch(): Promise<void> {
+    if (this.state?.recording?.failures === 0) await this.record();
   }
 
   private async record(): Promise<void> {

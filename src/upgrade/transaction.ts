@@ -68,7 +68,7 @@ export interface TransactionContext {
   lastLook(target: Forth): Promise<string | null>;
   /** What the daemon has mapped writable and shared: see `mappedShared`. */
   mapped(): ReadonlySet<string>;
-  /** Of the documents only those that others go by are written before the new version is started; the journal stays. */
+  /** The documents are written once the process of the new version is there: it does not wait for the disk. */
   recordsLater?(info: UpgradeInfo): boolean;
   /** What is tried from now on, before anything of it is noted. */
   trialBegins?(note: ProbationNote): void;
@@ -126,7 +126,7 @@ export async function perform(context: TransactionContext, target: Forth): Promi
       const note = noteOf(switched);
       if (note !== undefined) context.trialBegins?.(note);
       later = context.recordsLater?.(info) === true;
-      if (later) recordSwitchOnly(context, journal, switched);
+      if (later) noteSwitched(layout, journal, switched);
       else record(context, { ...switched, state: "recording" });
       if (target.kind === "forward") context.emit({ type: "node.brought-forward", from: journal.from, to: info.name });
       return target.kind === "upgrade" ? personNeeded(layout, info) : null;
@@ -420,14 +420,12 @@ function leaveTrial(layout: Layout, at: Instant): void {
 }
 
 /**
- * As much of it as is to be there when the new version runs. The journal stays for the rest: of an upgrade as it is, unless
- * its entry in the plan was rewritten meanwhile; of a home that only follows `current` once it says that it does.
+ * The journal tells, together with `current`, what the documents are going to say: of an upgrade as it is, unless its entry
+ * in the plan was rewritten meanwhile; of a home that only follows `current` once it says that it does.
  */
-function recordSwitchOnly(context: RecordContext, noted: Journal, switched: Journal): void {
-  const { layout } = context;
+function noteSwitched(layout: Layout, noted: Journal, switched: Journal): void {
   if (switched.kind === "forward") writeJournal(layout, { ...switched, state: "recording" });
   else if (switched.to !== noted.to) writeJournal(layout, switched);
-  recordSwitch(context, switched);
 }
 
 /** What a journal whose switch has been made says of the trial that follows; undefined: there is none. */

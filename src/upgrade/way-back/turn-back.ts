@@ -28,7 +28,7 @@ import { describeBuild } from "../take-stock.ts";
 import { dropUnproven } from "./held-files.ts";
 import { readWayBackJournal, type WayBackJournal, writeWayBackJournal } from "./journal.ts";
 import { othersAllow } from "./others-allow.ts";
-import { exchangeHome, forgetWayBack, recordWayBack, recordWhatRuns, removeUnpacked } from "./settle-way-back.ts";
+import { exchangeHome, forgetWayBack, recordWayBack, removeUnpacked } from "./settle-way-back.ts";
 
 /**
  * The way back from a version that did not prove itself, or that a person does not want: the home as it was before is put
@@ -46,7 +46,7 @@ export interface WayBackContext {
   releaseCopy(path: string): Promise<void>;
   settleCopy: typeof settleCopy;
   extractArchive: typeof extractArchive;
-  /** Of the documents only those that others go by are written before the old version is started; the journal stays. */
+  /** The documents are written once the process of the old version is there: it does not wait for the disk. */
   recordsLater?: boolean;
   /** Aborted when it is to be given up; from the moment on that it is decided it is never interrupted. */
   signal: AbortSignal;
@@ -87,11 +87,10 @@ export async function turnBack(context: WayBackContext, request: WayBackRequest)
     const journal = "prove" in next ? decide(context, next) : next;
     await exchangeHome(journal);
     const purpose = `back to ${printable(journal.to.name)}`;
-    const later = context.recordsLater === true;
-    const write = later ? () => recordWhatRuns(layout, journal) : () => recordWayBack(context, journal);
-    await withLock(layout.upgradeLock, purpose, write);
-    if (!later) await cleanUp(context, journal);
-    return done(journal, stoppedAt, { unrecorded: null, toRecord: later });
+    if (context.recordsLater === true) return done(journal, stoppedAt, { unrecorded: null, toRecord: true });
+    await withLock(layout.upgradeLock, purpose, () => recordWayBack(context, journal));
+    await cleanUp(context, journal);
+    return done(journal, stoppedAt, { unrecorded: null, toRecord: false });
   } catch (error) {
     return giveUp(context, error, { stopped, stoppedAt });
   }
