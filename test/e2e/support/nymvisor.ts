@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { testExecutable } from "../../support/executable.ts";
-import { SampleEvents } from "../../support/sample-events.ts";
+import { type SampleEvent, SampleEvents } from "../../support/sample-events.ts";
 import type { TemporaryHome } from "../../support/temporary-home.ts";
 import { isAlive, waitFor } from "../../support/wait.ts";
 
@@ -154,10 +154,19 @@ export class RunningNymvisor implements AsyncDisposable {
     throw new Error(`stdout does not match ${pattern}; ${this.#account()}`);
   }
 
-  /** As `SampleEvents.wait`, with the log in the message of a failure. */
+  /**
+   * As `SampleEvents.wait`, with the log in the message of a failure. What nymvisor notes of a daemon's start is noted when
+   * this settles: it writes that down beside the process, and says that it has started after that.
+   */
   waitForEvent: SampleEvents["wait"] = async (event, options) => {
     try {
-      return await this.events.wait(event, options);
+      const found = await this.events.wait(event, options);
+      const entry: SampleEvent = found;
+      const isOurs = entry.event === "started" && entry.parent === this.pid;
+      if (isOurs && / INFO {2}nymvisor: /.test(this.stderr)) {
+        await this.#stderr.until(() => this.stderr.includes(`started (pid ${found.pid})`) || undefined, LOG_LIMIT);
+      }
+      return found;
     } catch (error) {
       throw new Error(`${error instanceof Error ? error.message : error}\n${this.#account()}`, { cause: error });
     }
