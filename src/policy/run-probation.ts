@@ -66,8 +66,9 @@ export function afterLook(
   say: Say,
 ): RunState {
   const { probation } = state;
-  if (probation === null) return state;
-  const isRunning = sameProcess && state.phase.kind === "running";
+  // What has been started since is looked at by itself.
+  if (probation === null || !sameProcess) return state;
+  const isRunning = state.phase.kind === "running";
   return goOn(state, lookedAt(probation, look, isRunning, now.monotonic), effects, say, true);
 }
 

@@ -334,7 +334,8 @@ function recordResult(
   const state = left === null ? pending : postponeRecording(before, left, now, say);
   if (result.outcome === "done") {
     // Read anew right after this.
-    const plan: PlanView = { ...state.plan, behind: false, goBack: null };
+    const goBack = target.kind === "back" ? null : state.plan.goBack;
+    const plan: PlanView = { ...state.plan, behind: false, goBack };
     const fresh = { failures: 0, forward: { attempts: 0, heldUntil: null }, back: NO_WAY_BACK_TRIED };
     if (target.kind === "back") return { ...state, ...fresh, plan, probation: null, endless: true };
     const queue = plan.queue.filter(({ name }) => name !== target.name);
@@ -401,6 +402,8 @@ function withoutWayBack(
 ): RunState {
   if (order !== null) {
     say({ type: "way-back.refused", name, reason });
+    // By now it was withdrawn, or is another one.
+    if (state.plan.goBack?.since !== order.since) return state;
     effects.push({ type: "drop-order", reason });
     return { ...state, plan: { ...state.plan, goBack: null } };
   }

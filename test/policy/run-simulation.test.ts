@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { ProbationProgress } from "../../src/policy/probation.ts";
 import { decide, initialState, nextWake } from "../../src/policy/run.ts";
 import type {
   Effect,
@@ -10,6 +11,7 @@ import type {
   RunSettings,
   RunState,
   Target,
+  UpgradeResult,
 } from "../../src/policy/run-state.ts";
 import { NOON } from "../support/upgrades.ts";
 import { DONE, HOUR, MINUTE, SECOND } from "./run-machine.ts";
@@ -39,6 +41,16 @@ class SimulatedMachine {
   readonly staged = new Set<string>();
   upgrade: { target: Target; stoppedDaemon: boolean; givenUp: boolean } | undefined;
   recording = false;
+  /** Documents of a switch that are still to be written. */
+  unwritten = false;
+  /** What is being tried, as whoever performed the switch knows it. */
+  trial: { name: string; noWayBack: string | null; progress: ProbationProgress | undefined } | undefined;
+  /** Which process there is, or was last, and those that are being looked at. */
+  process = 0;
+  readonly looks: number[] = [];
+  /** Names of what was gone back from, and of what has had its verdict otherwise. */
+  readonly wentBack: string[] = [];
+  readonly verdicts: { name: string; failed: string | null }[] = [];
   plan: PlanView = { current: "genesis", behind: false, currentOrdered: false, queue: [], holds: [], ...NOBODY };
   readonly performed: string[] = [];
 
@@ -62,6 +74,7 @@ class SimulatedMachine {
         expect({ daemon: this.daemon, upgrade: this.upgrade }).toEqual({ daemon: "none", upgrade: undefined });
         expect(this.stopRequested).toBe(false);
         this.daemon = "starting";
+        this.process += 1;
         break;
       case "stop-daemon":
         expect(this.daemon).not.toBe("none");
@@ -91,6 +104,23 @@ class SimulatedMachine {
       case "record":
         this.recording = true;
         break;
+      case "look":
+        expect(this.daemon).toBe("running");
+        expect(this.looks).not.toContain(this.process);
+        expect(this.trial?.progress?.failed ?? null).toBeNull();
+        this.looks.push(this.process);
+        break;
+      case "note-probation":
+        if (this.trial === undefined) throw new Error("nothing is tried");
+        this.trial.progress = effect.progress;
+        break;
+      case "end-probation":
+        this.endTrial(effect.failed);
+        break;
+      case "drop-order":
+        expect(this.plan.goBack).not.toBeNull();
+        this.plan = { ...this.plan, goBack: null };
+        break;
       case "end":
         expect({ daemon: this.daemon, upgrade: this.upgrade }).toEqual({ daemon: "none", upgrade: undefined });
         if (this.stopRequested) expect(effect.exitCode).toBe(0);
@@ -101,31 +131,58 @@ class SimulatedMachine {
     }
   }
 
+  /** There is a verdict: once, into documents that are there, and for what runs. */
+  private endTrial(failed: string | null): void {
+    expect(this.unwritten).toBe(false);
+    if (this.trial === undefined) throw new Error("nothing is tried");
+    const { name, noWayBack, progress } = this.trial;
+    if (failed === null) expect(progress?.failed ?? null).toBeNull();
+    else {
+      expect(progress?.failed).toBeString();
+      if (this.state.settings.goBackByItself) expect(noWayBack).toBeString();
+    }
+    this.verdicts.push({ name, failed });
+    this.trial = undefined;
+  }
+
   private checkTarget(target: Target): void {
-    if (target.kind === "forward") {
-      expect(this.plan.behind).toBe(true);
+    expect(this.unwritten).toBe(false);
+    if (target.kind === "back") {
+      expect(target.order).toEqual(this.plan.goBack);
+      if (target.order !== null) return;
+      expect(this.state.settings.goBackByItself).toBe(true);
+      expect(this.trial).toMatchObject({ name: target.name, noWayBack: null, progress: { failed: target.why } });
       return;
     }
-    if (target.kind === "back") {
-      expect(this.state.probation?.failed).toBeString();
+    expect(this.plan.goBack).toBeNull();
+    if (target.kind === "forward") {
+      expect(this.trial).toBeUndefined();
+      expect(this.plan).toMatchObject({ behind: true, forwardObjection: null, forwardWaitsFor: null });
       return;
     }
     const wanted = this.plan.queue.find((entry) => entry.name === target.name && entry.objection === null);
+    // A person may not want to wait for the verdict; once it is against the version, that comes first.
+    if (this.trial !== undefined) {
+      expect(this.trial.progress?.failed ?? null).toBeNull();
+      expect(wanted?.anyTime).toBe(true);
+    }
     expect(wanted?.fingerprint).toBe(target.fingerprint);
     expect(wanted?.due).toBeLessThanOrEqual(this.now.wall);
     expect(this.staged).toContain(key(target));
-    expect(this.plan.behind).toBe(false);
+    expect(this.plan.behind && (this.trial !== undefined || this.plan.forwardObjection === null)).toBe(false);
   }
 
   private checkWake(): void {
     const { monotonic, wall } = nextWake(this.state, this.now);
     if (monotonic !== null) expect(monotonic).toBeGreaterThan(this.now.monotonic);
     if (wall !== null) expect(wall).toBeGreaterThan(this.now.wall);
-    const { phase, recording, progress } = this.state;
+    const { phase, recording, progress, probation } = this.state;
     if (phase.kind === "ended" || phase.kind === "stopping") return;
     const ahead = (moment: bigint | null | undefined) => moment != null && moment > this.now.monotonic;
     const delays = [...progress.values()].map(({ staging }) => (staging.state === "failed" ? staging.retryAt : null));
     if (phase.kind === "restarting") expect(monotonic).not.toBeNull();
+    const isTried = phase.kind === "running" && probation !== null && probation.failed === null;
+    if (isTried && !this.looks.includes(this.process)) expect(monotonic).not.toBeNull();
     if ([...delays, recording?.retryAt].some(ahead)) expect(monotonic).not.toBeNull();
     const dues = this.plan.queue.filter(({ objection }) => objection === null).map(({ due }) => due);
     if (dues.some((due) => due > this.now.wall)) expect(wall).not.toBeNull();
@@ -140,7 +197,7 @@ class SimulatedMachine {
   private possibilities(how: number): (() => void)[] {
     const late = { name: NAMES[how % NAMES.length] ?? "", fingerprint: `late ${how % 3}` };
     const always = [
-      () => this.read(randomPlan(how)),
+      () => this.read({ ...randomPlan(how), forwardWaitsFor: how % 5 === 0 ? "/another/home" : null }),
       () => this.pass(BigInt(how % 400) * SECOND),
       () => this.sleep(),
       () => this.setClock(BigInt((how % 9) - 4) * HOUR),
@@ -163,6 +220,7 @@ class SimulatedMachine {
         () => this.record(),
         () => this.failRecording(),
       );
+    if (this.looks.length > 0) now.push(() => this.look(how % 2 === 0));
     if (how % 11 === 0) now.push(() => this.stop());
     // What is under way goes on more often than something new happens.
     return [...always, ...now, ...now, ...now];
@@ -223,6 +281,11 @@ class SimulatedMachine {
     this.take({ type: "exited", exitCode, signal: null });
   }
 
+  look(well: boolean): void {
+    const sameProcess = this.looks.shift() === this.process && this.daemon === "running";
+    this.take({ type: "looked-at", look: { well, reasons: well ? [] : ["it answered 503"] }, sameProcess });
+  }
+
   goOnUpgrading(how: number): void {
     const { upgrade } = this;
     if (upgrade === undefined) return;
@@ -237,14 +300,44 @@ class SimulatedMachine {
     else if (this.daemon === "running" || how % 4 === 1)
       this.endUpgrade({ outcome: "failed", reason: "full", stopped });
     else if (how % 4 === 2) this.endUpgrade({ outcome: "given-up", reason: "withdrawn", stopped });
-    else this.finishUpgrade(upgrade.target, how % 5 === 0 ? "no space" : null);
+    else if (upgrade.target.kind === "back" && how % 7 === 0) this.failBack(upgrade.target, stopped, how);
+    else this.finishUpgrade(upgrade.target, how % 5 === 0 ? "no space" : null, how);
   }
 
-  private endUpgrade(result: Extract<RunInput, { type: "upgrade-ended" }>["result"]): void {
+  /** It cannot be done at all, or its journal cannot be looked at. */
+  private failBack(target: Extract<Target, { kind: "back" }>, stopped: boolean, how: number): void {
+    const hopeless = how % 2 === 0;
+    if (hopeless && target.order === null && this.trial !== undefined) this.trial.noWayBack = "the binary is gone";
+    const kind = hopeless ? { hopeless } : { halfway: true };
+    this.endUpgrade({ outcome: "failed", reason: "the binary is gone", stopped, ...kind });
+  }
+
+  private endUpgrade(result: UpgradeResult): void {
     this.take({ type: "upgrade-ended", result });
   }
 
-  finishUpgrade(target: Target, unrecorded: string | null): void {
+  /** The documents that follow are written, or cannot be, or are to be once the daemon runs. */
+  private done(name: string, unrecorded: string | null, how: number, noWayBack: string | null): void {
+    const toRecord = unrecorded === null && how % 3 === 0;
+    this.unwritten = unrecorded !== null || toRecord;
+    this.recording = false;
+    this.endUpgrade({ ...DONE, name, version: name, unrecorded, toRecord, noWayBack });
+  }
+
+  private finishBack(target: Extract<Target, { kind: "back" }>, unrecorded: string | null, how: number): void {
+    const { order } = target;
+    this.wentBack.push(this.trial?.name ?? this.plan.current);
+    this.trial = undefined;
+    const to = order?.to ?? "genesis";
+    this.plan = { ...this.plan, current: to, behind: false, goBack: null };
+    this.done(to, unrecorded, how, null);
+  }
+
+  finishUpgrade(target: Target, unrecorded: string | null, how = 1): void {
+    if (target.kind === "back") {
+      this.finishBack(target, unrecorded, how);
+      return;
+    }
     const entry = this.plan.queue.find(({ name, objection }) => name === target.name && objection === null);
     if (target.kind === "upgrade" && entry?.fingerprint !== target.fingerprint) {
       this.endUpgrade({ outcome: "given-up", reason: "changed in the plan", stopped: this.daemon === "none" });
@@ -253,11 +346,14 @@ class SimulatedMachine {
     this.performed.push(target.name);
     const queue = this.plan.queue.filter(({ name }) => name !== target.name);
     this.plan = { ...this.plan, current: target.name, behind: false, queue };
-    this.endUpgrade({ ...DONE, unrecorded });
+    const noWayBack = how % 9 === 0 ? "no backup was made" : null;
+    this.trial = { name: target.name, noWayBack, progress: undefined };
+    this.done(target.name, unrecorded, how, noWayBack);
   }
 
   record(): void {
     this.recording = false;
+    this.unwritten = false;
     this.take({ type: "recorded" });
   }
 
@@ -285,6 +381,7 @@ class SimulatedMachine {
     else if (this.daemon === "running" && this.asked) this.exit(0);
     else if (staging !== undefined) this.stage(...staging);
     else if (this.recording) this.record();
+    else if (this.looks.length > 0) this.look(true);
     else return false;
     return true;
   }
@@ -304,17 +401,26 @@ function randomPlan(how: number): PlanView {
     if (digit < 2) return [];
     const due = NOON + BigInt(digit * digit - 12) * 10n * MINUTE;
     const objection = digit === 6 ? "its version is lower" : null;
-    const young = { askFrom: digit === 4 ? due : 0n, anyTime: false, despiteHold: false };
+    const young = { askFrom: digit === 4 ? due : 0n, anyTime: digit === 3, despiteHold: false };
     const entry = { name, version: name, due, fingerprint: `${digit % 2}`, objection, ...young };
     return digit === 5 ? [entry, { ...entry, fingerprint: "twin", objection: "another entry of that name" }] : [entry];
   });
   const inOrder = queue.toSorted((a, b) => Number(a.due - b.due));
-  return { current: "genesis", behind: how % 13 === 0, currentOrdered: false, queue: inOrder, holds: [], ...NOBODY };
+  const said = {
+    forwardObjection: how % 26 === 0 ? "it was put back from there" : null,
+    goBack: how % 17 === 0 ? { to: "genesis", saved: null, since: BigInt(how % 3) } : null,
+  };
+  const plan = { current: "genesis", behind: how % 13 === 0, currentOrdered: false, queue: inOrder, holds: [] };
+  return { ...plan, ...NOBODY, ...said };
 }
 
 const settings: fc.Arbitrary<RunSettings> = fc.record({
   windows: fc.constant([]),
-  probation: fc.constantFrom(0n, 90n * SECOND).map((limit) => ({ limit, grace: 0n, interval: 5n * SECOND })),
+  probation: fc.record({
+    limit: fc.constantFrom(0n, 90n * SECOND),
+    grace: fc.constantFrom(0n, 30n * SECOND, 200n * SECOND),
+    interval: fc.constant(5n * SECOND),
+  }),
   goBackByItself: fc.boolean(),
   restartAfterUpgrade: fc.boolean(),
   restartOnFailure: fc.boolean(),
@@ -367,9 +473,15 @@ test("when all goes well again every upgrade of the plan is performed once, woke
       const wanted = plan.queue.filter(({ objection }) => objection === null).map(({ name }) => name);
       machine.read(plan);
       machine.performed.length = 0;
-      for (let turn = 0; turn < 300; turn += 1) if (!machine.succeed() && !machine.sleep()) break;
+      machine.verdicts.length = 0;
+      for (let turn = 0; turn < 1000; turn += 1) if (!machine.succeed() && !machine.sleep()) break;
       expect(machine.performed.filter((name) => wanted.includes(name)).toSorted()).toEqual(wanted.toSorted());
       expect(machine.daemon).toBe("running");
+      expect(machine.trial).toBeUndefined();
+      const newest = machine.performed.at(-1);
+      if (newest !== undefined && newest !== machine.wentBack.at(-1)) {
+        expect(machine.verdicts.at(-1)).toEqual({ name: newest, failed: null });
+      }
     }),
     { numRuns: 200 },
   );
