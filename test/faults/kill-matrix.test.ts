@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type ReleaseServer, startReleaseServer } from "../support/release-server.ts";
 import { faultExecutable } from "./support/fault-executable.ts";
 import { Matrix, type Road } from "./support/road.ts";
@@ -48,6 +48,9 @@ async function tryOut(road: Road, least: number): Promise<void> {
   expect(matrix.missed).toEqual([]);
 }
 
+/** The commands about backups: once typed again, or after the next run, all is as it should be. */
+const COMMAND = { version: "genesis", nodes: ["n1"], announced: false, isCommand: true } as const;
+
 const RUN = { words: ["run", "run"], version: "1.1.0", nodes: ["n1"] } as const;
 
 /** What a start does before the daemon runs, because of an upgrade that is not over in this home. */
@@ -64,6 +67,37 @@ async function killedAt(effect: string, action: "kill-before" | "kill-after"): P
   expect(await running.ended()).toMatchObject({ signal: "SIGKILL" });
   for (const { pid } of world.daemons()) process.kill(pid, "SIGKILL");
   return world;
+}
+
+/** Backups that people made: none is torn, and in the end there is one. */
+function* backupFaults(world: World, isOver: boolean): Generator<string> {
+  const backups = world.manualBackups();
+  for (const path of backups) yield* world.archiveFaults(path);
+  if (isOver && backups.length === 0) yield "there is no backup in the end";
+}
+
+/** The newest that are to stay are there at any time. */
+function* prunedTooMuch(world: World, isOver: boolean): Generator<string> {
+  const names = world.archives("1.0.1").map((path) => basename(path));
+  for (const day of ["03", "04", "05"]) {
+    if (!names.some((name) => name.includes(`2025-01-${day}`))) yield `the backup of ${day} is gone`;
+  }
+  if (isOver && names.length !== 3) yield `${names.length} backups are left`;
+  if (isOver && world.archives("1.0.0").length > 0) yield "the oldest backup is left";
+}
+
+/** A home that is put back is all of the one or all of the other, once it is over; the backup is there at any time. */
+function* mixedHome(world: World, isOver: boolean): Generator<string> {
+  const [backup] = world.manualBackups();
+  if (backup === undefined) yield "the backup is gone";
+  else yield* world.archiveFaults(backup);
+  if (!isOver) return;
+  const isNew = existsSync(world.at("n1/data/new"));
+  const isOld = existsSync(world.at("n1/data/old"));
+  const isOldKey = readFileSync(world.at("n1/key.pem"), "utf8").includes("the key of the node");
+  if (isNew === isOld || isOld !== isOldKey) yield `the home is mixed: new ${isNew}, old ${isOld}, old key ${isOldKey}`;
+  const restoring = world.at("n1/nymvisor/restoring");
+  if (existsSync(restoring) && readdirSync(restoring).length > 0) yield "what was unpacked is left";
 }
 
 describe("the node runs again, the upgrade is done once, and nothing is left, wherever there is a fault in", () => {
@@ -106,6 +140,72 @@ describe("the node runs again, the upgrade is done once, and nothing is left, wh
       const again = (world: World) => world.succeed(words);
       const road = { name: "init", template, words, version: "genesis", nodes: ["n1"], announced: false } as const;
       await tryOut({ ...road, again, isCommand: true }, 40);
+    },
+    LIMIT,
+  );
+
+  test(
+    "backup create of a node that is stopped, once it is typed again",
+    async () => {
+      const words = ["backup", "create"];
+      const again = (world: World) => world.succeed(words);
+      const road = { ...COMMAND, name: "backup create, stopped", template: taken, words, again } as const;
+      await tryOut({ ...road, of: /\/backups/, faults: backupFaults }, 10);
+    },
+    LIMIT,
+  );
+
+  test(
+    "backup create of a node that runs, once it is typed again",
+    async () => {
+      const words = ["backup", "create"];
+      const again = async (world: World) => {
+        using _ = world.pretendToRun();
+        await world.succeed(words);
+      };
+      const road = { ...COMMAND, name: "backup create, running", template: taken, words, again } as const;
+      const beside = (world: World) => world.pretendToRun();
+      const of = /spawn-archive|\/(copies|backups)/;
+      await tryOut({ ...road, beside, of, onlyNew: true, faults: backupFaults }, 30);
+    },
+    LIMIT,
+  );
+
+  test(
+    "backup prune, once it is typed again",
+    async () => {
+      const template = worlds.world(taken);
+      for (const day of ["01", "02", "03", "04", "05"]) template.addArchive("1.0.1", `2025-01-${day}-000000000`);
+      template.addArchive("1.0.0", "2025-01-01-000000000");
+      const words = ["backup", "prune"];
+      const again = (world: World) => world.succeed(words);
+      const faults = (world: World, isOver: boolean) => prunedTooMuch(world, isOver);
+      await tryOut({ ...COMMAND, name: "backup prune", template, words, again, of: /\/backups/, faults }, 3);
+    },
+    LIMIT,
+  );
+
+  test(
+    "backup restore, once it is typed again or the node is run",
+    async () => {
+      const template = worlds.world(taken);
+      mkdirSync(template.at("n1/data"));
+      writeFileSync(template.at("n1/data/old"), "old");
+      await template.succeed(["backup", "create"]);
+      rmSync(template.at("n1/data/old"));
+      writeFileSync(template.at("n1/data/new"), "new");
+      writeFileSync(template.at("n1/key.pem"), "the key of another node\n");
+      const [backup = ""] = template.manualBackups();
+      const words = ["backup", "restore", basename(backup).slice(7, 27), "--yes"];
+      let run = 0;
+      const again = async (world: World) => {
+        run += 1;
+        // Every other time it is the next run that finds what is there.
+        if (run % 2 === 0) await world.succeed(words);
+      };
+      const of = /restor|\/replaced|\/n1\/(data|key)/;
+      const road = { ...COMMAND, name: "backup restore", template, words, again, of } as const;
+      await tryOut({ ...road, faults: mixedHome }, 15);
     },
     LIMIT,
   );

@@ -69,19 +69,21 @@ const BUFFER = 2 * MOST_DATA;
 /** How much is written before the disk is put to work, while the rest is still being found. */
 const SYNC_EVERY = 4 << 20;
 /** As much as a busy node changes while it is being stopped; what is beyond takes a little longer. */
-const PREPARED = 32 << 20;
+const MOST_PREPARED = 32 << 20;
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_RDONLY, O_NOFOLLOW } = constants;
 
 /**
  * Makes the file and gives it its place on the disk, so that at the stop there is nothing to allocate and to journal.
  * Durable when it returns, but for its name.
+ * @param homeBytes of which hardly more can change than there are.
  */
-export async function prepareLog(path: string): Promise<void> {
+export async function prepareLog(path: string, homeBytes: number): Promise<void> {
   const file = bulkDisk.openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o600);
   try {
     const zeros = Buffer.alloc(MOST_DATA);
-    for (let at = 0; at < PREPARED; at += zeros.length) await bulkDisk.writeAt(file, zeros, at);
+    for (let at = 0; at < Math.min(homeBytes, MOST_PREPARED); at += zeros.length)
+      await bulkDisk.writeAt(file, zeros, at);
     await bulkDisk.fsync(file);
   } finally {
     bulkDisk.closeSync(file);

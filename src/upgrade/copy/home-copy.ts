@@ -193,7 +193,7 @@ export class HomeCopy {
 
   async #prepareLog(): Promise<void> {
     try {
-      await prepareLog(this.#paths.log);
+      await prepareLog(this.#paths.log, this.#total);
     } catch (error) {
       if (errorCode(error) === "EEXIST") return;
       throw error;

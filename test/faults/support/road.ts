@@ -27,6 +27,10 @@ export interface Road {
   isCommand?: boolean;
   /** What a person types again, where the process was a command. */
   again?: (world: World) => Promise<void>;
+  /** What there is beside the process that goes wrong. */
+  beside?: (world: World) => Disposable;
+  /** What else is wrong: right after the fault, whatever it left, and (`isOver`) in the end. */
+  faults?: (world: World, isOver: boolean) => Iterable<string>;
 }
 
 /** How long a run has to do nothing to have nothing more to do. */
@@ -78,8 +82,12 @@ export class Matrix {
   private async record(road: Road): Promise<Point[]> {
     using world = this.world(road.template);
     if (road.announced) world.announce(road.version);
-    const running = await world.start(road.words, {}, true);
-    await this.drive(world, road, running);
+    {
+      using _ = road.beside?.(world);
+      const running = await world.start(road.words, {}, true);
+      await this.drive(world, road, running, this.problems);
+    }
+    this.problems.push(...[...(road.faults?.(world, true) ?? [])].map((problem) => `${road.name}: ${problem}`));
     const points = pointsOf(road.archives ? world.effects() : withoutArchiving(world.effects()));
     const { of: ofInterest, until } = road;
     const last = until === undefined ? -1 : points.findIndex(({ effect }) => until.test(effect));
@@ -102,8 +110,12 @@ export class Matrix {
     const problems: string[] = [];
     try {
       if (road.announced) world.announce(road.version);
-      const running = await world.start(road.words, { fault: faultOf(one) });
-      await this.drive(world, road, running, problems);
+      {
+        using _ = road.beside?.(world);
+        const running = await world.start(road.words, { fault: faultOf(one) });
+        await this.drive(world, road, running, problems);
+      }
+      problems.push(...(road.faults?.(world, false) ?? []));
       if (road.version !== "genesis") {
         problems.push(...world.tornThings(road.nodes));
         for (const node of road.nodes)
@@ -111,6 +123,7 @@ export class Matrix {
       }
       if (world.faults() === 0) return { met: false, problems };
       await this.recover(world, road);
+      problems.push(...(road.faults?.(world, true) ?? []));
       problems.push(...(await Array.fromAsync(world.leftovers(road.version, road.nodes))));
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
@@ -120,7 +133,11 @@ export class Matrix {
 
   /** Waits until the process has ended, or has nothing more to do; then stops it. */
   private async drive(world: World, road: Road, running: Running, problems: string[] = []): Promise<void> {
-    if (road.isCommand) return void (await running.ended());
+    if (road.isCommand) {
+      const { status, stderr } = await running.ended();
+      if (status !== 0 && world.faults() === 0) problems.push(`it ended with ${status}:\n${stderr}`);
+      return;
+    }
     await this.settle(world, road, running);
     if (running.hasEnded) {
       const { status, signal, stderr } = await running.ended();

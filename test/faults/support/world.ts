@@ -257,6 +257,29 @@ export class World {
     writeFileSync(join(folder, `backup-${stamp}-preupgrade.tar.gz`), gzipSync(Buffer.alloc(1024)), { mode: 0o600 });
   }
 
+  /** The archives that were made before an upgrade, or (`manual`) by a person. */
+  archives(name: string, node: NodeName = "n1"): string[] {
+    return below(join(this.instance(node).backups, name)).filter((path) => path.endsWith(".tar.gz"));
+  }
+
+  manualBackups(): string[] {
+    return this.archives("manual");
+  }
+
+  /** What is wrong with an archive of the home as it was at first. */
+  archiveFaults(path: string): Iterable<string> {
+    return savedFaults(path, "1.1.0", () => gunzipSync(readFileSync(path)));
+  }
+
+  /** Holds what a nymvisor holds that runs this node. */
+  pretendToRun(node: NodeName = "n1"): Disposable {
+    const folder = this.instance(node).instanceData;
+    mkdirSync(folder, { recursive: true });
+    const { lock } = tryLock(join(folder, "run.lock"), "run");
+    if (lock === null) throw new Error("a nymvisor runs already");
+    return { [Symbol.dispose]: () => lock.release() };
+  }
+
   /** Whether a copy of the home is left, or an archive is still to be made of one. */
   hasCopies(node: NodeName = "n1"): boolean {
     return below(join(this.instance(node).daemonHome, "nymvisor/copies")).length > 0;

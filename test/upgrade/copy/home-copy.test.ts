@@ -110,6 +110,12 @@ describe("rounds", () => {
     await expectSame(copy);
   });
 
+  test("prepare no more room for what changes at the stop than the home itself takes", async () => {
+    const copy = await begin();
+    await copy.round();
+    expect(statSync(copyPaths(destination).log).size).toBe(3 * MIB);
+  });
+
   test("are stopped by their signal, with an error that says so", async () => {
     const controller = new AbortController();
     const copy = await begin({ signal: controller.signal });
