@@ -147,7 +147,11 @@ export function lookedAt(before: Probation, { well, reasons }: Look, isRunning: 
   const counted = passTime(before, now);
   const probation: Probation = { ...counted, look: { state: "due", at: now + counted.settings.interval } };
   if (!isRunning) return probation;
-  if (well) return atTheRightMoment({ ...probation, wellFrom: probation.wellFrom ?? probation.spent, why: null }, now);
+  if (well) {
+    // It is up: the time that only a start may take is over.
+    const { wellFrom, spent, settings } = probation;
+    return atTheRightMoment({ ...probation, wellFrom: wellFrom ?? spent, toleratedTo: settings.grace, why: null }, now);
+  }
   const why = reasons.join("; ");
   const { wellFrom, spent, toleratedTo } = probation;
   // It is only starting: what an earlier run has seen of it is not lost for that.

@@ -186,7 +186,7 @@ describe("a switch whose documents could not be written", () => {
     expect(deeds(machine.take({ type: "recorded" }))).toContainEqual({ type: "end-probation", failed: null });
   });
 
-  test.each<[string | null, object]>([
+  test.each<[string | null, ReturnType<typeof deeds>[number]]>([
     [null, backFrom("1.1.0", "the daemon exited with 1, 3 times")],
     ["no backup", { type: "end-probation", failed: "the daemon exited with 1, 3 times; it stays: no backup" }],
   ])("that has failed meanwhile, with %p against a way back, is dealt with once it is written down", (none, deed) => {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, unlinkSync } 
 import { tryOut } from "../../src/policy/run-probation.ts";
 import type { Progress, QueuedUpgrade, RunState } from "../../src/policy/run-state.ts";
 import { StatusFile } from "../../src/run/status-file.ts";
-import { entry, plan, RunMachine } from "../policy/run-machine.ts";
+import { DONE, entry, plan, RunMachine } from "../policy/run-machine.ts";
 import { type EmptyInstance, emptyInstance } from "../support/instance.ts";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
 
@@ -78,6 +78,53 @@ describe("the status of upgrades", () => {
       ["0.9.0", "its version is lower"],
       ["__proto__", "that name is odd"],
     ]);
+  });
+
+  const onProbation = (noWayBack: string | null = null) => {
+    const machine = RunMachine.running({ plan: plan(entry("1.1.0")) });
+    machine.staged("1.1.0");
+    machine.upgradeEnds({ ...DONE, noWayBack });
+    machine.take({ type: "started" });
+    return machine;
+  };
+
+  test("says what is on probation, what is wrong with it, and what is against a way back", () => {
+    const machine = onProbation("no backup was made");
+    machine.looked("it answered 503", "port 1789 refused");
+    status.update(machine.state);
+    expect(read().probation).toEqual({
+      name: "1.1.0",
+      version: "1.1.0",
+      unwell: "it answered 503; port 1789 refused",
+      failed: null,
+      noWayBack: "no backup was made",
+    });
+    machine.prove();
+    status.update(machine.state);
+    expect(read().probation).toBeNull();
+  });
+
+  test("says what runs although it did not prove itself, until something else does", () => {
+    const stays = { name: "1.1.0", version: "1.1.0", why: "no backup was made" };
+    status.stays(stays);
+    status.update(stateOf(entry("1.2.0")));
+    expect(read().stays).toEqual(stays);
+    status.update(onProbation().state);
+    expect(read().stays).toBeNull();
+    status.stays(stays);
+    status.putBack({ from: "1.1.0", to: "genesis", why: "it exited", kept: null });
+    expect(read().stays).toBeNull();
+  });
+
+  test("says where the node was put back, and why what a person ordered was not done", () => {
+    const back = { from: "1.1.0", to: "genesis", why: "it exited", kept: "/kept" };
+    status.putBack(back);
+    status.orderRefused("the binary is gone");
+    expect(existsSync(instance.layout.upgradeStatus)).toBe(false);
+    status.update(stateOf(entry("1.2.0")));
+    expect(read()).toMatchObject({ wayBack: back, orderRefused: "the binary is gone" });
+    status.putBack({ ...back, kept: null });
+    expect(read().wayBack).toEqual({ ...back, kept: null });
   });
 
   test("is written only when it reads differently", () => {

@@ -44,6 +44,8 @@ const noRoomForCopy: Services["checkBackupRoom"] = async (request) => ({
   forCopy: { needed: 1, available: 0 },
 });
 
+const noArchive: Services["archiveInBackground"] = () => Promise.reject(new Error("not here"));
+
 function supervise(
   others: Partial<Services> = {},
   variables: Record<string, string> = {},
@@ -58,7 +60,8 @@ function supervise(
       platform: "linux-x86_64",
       clock,
       emit,
-      services: { ...services, askSources: async () => null, ...others },
+      // Archives have tests of their own, and their process would take longer than all the rest.
+      services: { ...services, askSources: async () => null, archiveInBackground: noArchive, ...others },
       githubToken: null,
     },
     ["run"],
