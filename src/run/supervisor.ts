@@ -32,7 +32,7 @@ import { LocalStagingError, stage } from "../upgrade/stage.ts";
 import { takeStock } from "../upgrade/take-stock.ts";
 import { type Forth, perform } from "../upgrade/transaction.ts";
 import { readWayBackJournal } from "../upgrade/way-back/journal.ts";
-import { decidedWayBack, settleWayBackHome } from "../upgrade/way-back/settle-way-back.ts";
+import { decidedWayBack, settleWayBackHome, sweepUnpacked } from "../upgrade/way-back/settle-way-back.ts";
 import type { WayBackResult } from "../upgrade/way-back/turn-back.ts";
 import { DownloadError } from "../upstream/download-error.ts";
 import { allowsHttp, type SourceName, sourcesFor } from "../upstream/sources.ts";
@@ -785,6 +785,11 @@ export class Supervisor {
     await withLock(layout.upgradeLock, "the documents of an upgrade", () => {
       if (!recordPending({ layout, clock, emit })) takeStock({ layout, clock, emit });
     });
+    try {
+      await sweepUnpacked(layout);
+    } catch (error) {
+      emit({ type: "warning", about: "what was unpacked for the way back", reason: reasonOf(error) });
+    }
   }
 
   /** A run that was asked to end between a switch and the documents; if that fails the next start finishes it. */

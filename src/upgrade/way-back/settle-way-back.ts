@@ -52,8 +52,8 @@ export async function exchangeHome({ exchange: planned }: WayBackJournal): Promi
 }
 
 /** What an archive was unpacked to for a way back that is over. */
-async function sweepUnpacked({ restoring, restoreJournal }: Layout): Promise<void> {
-  if (!disk.existsSync(restoring) || disk.existsSync(restoreJournal)) return;
+export async function sweepUnpacked({ restoring, restoreJournal, wayBack }: Layout): Promise<void> {
+  if (!disk.existsSync(restoring) || disk.existsSync(restoreJournal) || disk.existsSync(wayBack)) return;
   await bulkDisk.rm(restoring, { force: true, recursive: true });
 }
 
