@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { Archivist } from "../../src/run/archivist.ts";
 import { copyPaths, writeNote } from "../../src/upgrade/copy/finished-copy.ts";
@@ -16,6 +16,10 @@ describe("the archivist of a node that runs", () => {
   let archived: string[];
   let discarded: string[];
   let undiscardable: string | undefined;
+  let inUse: string | null;
+  let onProbation: string | null;
+  /** What becomes of an archive: by default it is made. */
+  let archive: (signal: AbortSignal | undefined) => Promise<void>;
   let appointments: { milliseconds: number; callback: () => void }[];
   let archivist: Archivist;
 
@@ -25,6 +29,9 @@ describe("the archivist of a node that runs", () => {
     archived = [];
     discarded = [];
     undiscardable = undefined;
+    inUse = null;
+    onProbation = null;
+    archive = async () => {};
     appointments = [];
     archivist = new Archivist({
       ...instance,
@@ -39,7 +46,8 @@ describe("the archivist of a node that runs", () => {
           };
         },
       },
-      archiveInBackground: async ({ folder }) => {
+      archiveInBackground: async ({ folder }, { signal }) => {
+        await archive(signal);
         archived.push(folder);
         return { path: "", bytes: 0, files: 0, sourceBytes: 0, leftOut: [], disturbed: [] };
       },
@@ -48,8 +56,8 @@ describe("the archivist of a node that runs", () => {
         discarded.push(path);
         renameSync(path, home.at(`discarded-${discarded.length}`));
       },
-      copyInUse: () => null,
-      copyOnProbation: () => null,
+      copyInUse: () => inUse,
+      copyOnProbation: () => onProbation,
     });
   });
 
@@ -58,7 +66,7 @@ describe("the archivist of a node that runs", () => {
     home[Symbol.dispose]();
   });
 
-  function putCopy(name: string, isFinished: boolean): string {
+  function putCopy(name: string, isFinished: boolean, at = 1n): string {
     const path = join(instance.layout.copies, name);
     const { tree } = copyPaths(path);
     mkdirSync(tree, { recursive: true });
@@ -66,7 +74,7 @@ describe("the archivist of a node that runs", () => {
     const lists = { leftOut: [], disturbed: [], notKept: [], held: [] };
     const counts = { files: 0, bytes: 0, atStop: { files: 0, bytes: 0 }, changes: null };
     writeNote({ path, tree, home: instance.layout.home, finishedAt: 1n, bootId: "b", ...counts, ...lists });
-    noteArchiveOrder(path, { name, from: null, at: 1n });
+    noteArchiveOrder(path, { name, from: null, at });
     return path;
   }
 
@@ -108,5 +116,89 @@ describe("the archivist of a node that runs", () => {
     await archivist.work();
     expect(discarded).toContain(left);
     expect(appointments).toEqual([]);
+  });
+
+  test("archives the oldest copy first, one after the other", async () => {
+    putCopy("a", true, 3n);
+    putCopy("b", true, 1n);
+    putCopy("c", true, 2n);
+    let running = 0;
+    archive = async () => {
+      running += 1;
+      expect(running).toBe(1);
+      await Bun.sleep(1);
+      running -= 1;
+    };
+    await Promise.all([archivist.work(), archivist.work()]);
+    expect(archived).toEqual(["b", "c", "a"]);
+  });
+
+  test("leaves the copy of the upgrade that is under way alone, and keeps that of a version on probation", async () => {
+    inUse = putCopy("now", true);
+    onProbation = putCopy("probation", true);
+    const unfinished = putCopy("unfinished", false);
+    await archivist.work();
+    expect(archived).toEqual(["probation"]);
+    expect(discarded).toEqual([unfinished]);
+    await archivist.work();
+    expect(archived).toEqual(["probation"]);
+  });
+
+  test("tries again later and later while archives fail, and from the first delay on after one that did not", async () => {
+    const copy = putCopy("v2", true);
+    archive = async () => {
+      throw new Error("the disk says no");
+    };
+    const delays: number[] = [];
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await archivist.work();
+      expect(appointments).toHaveLength(1);
+      delays.push(appointments[0]?.milliseconds ?? 0);
+    }
+    expect(delays[0]).toBe(MINUTE_MS);
+    expect(delays[1]).toBeGreaterThan(delays[0] ?? 0);
+    expect(delays[2]).toBeGreaterThan(delays[1] ?? 0);
+    expect(existsSync(copy)).toBe(true);
+    expect(instance.events.filter(({ type }) => type === "archive.failed")).toHaveLength(3);
+    archive = async () => {};
+    await archivist.work();
+    expect([archived, appointments]).toEqual([["v2"], []]);
+    putCopy("v3", true);
+    archive = async () => {
+      throw new Error("again");
+    };
+    await archivist.work();
+    expect(appointments.map(({ milliseconds }) => milliseconds)).toEqual([MINUTE_MS]);
+  });
+
+  test("clears away what it can, though neither the plan nor the outcomes can be looked at", async () => {
+    const { layout } = instance;
+    mkdirSync(layout.outcomes, { recursive: true });
+    mkdirSync(layout.replaced, { recursive: true });
+    putCopy("v2", true);
+    await archivist.work();
+    const about = "what is kept of earlier upgrades";
+    expect(warnings()).toMatchObject([{ about }, { about }]);
+    expect(existsSync(layout.replaced)).toBe(false);
+    expect(instance.events).toContainEqual({ type: "pruned", what: "replaced home", path: layout.replaced });
+  });
+
+  test("gives up when nymvisor ends, and leaves the copies without a word", async () => {
+    const copies = [putCopy("v2", true), putCopy("v3", true, 2n)];
+    const begun = Promise.withResolvers<void>();
+    archive = (signal) =>
+      new Promise((_, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason));
+        begun.resolve();
+      });
+    const working = archivist.work();
+    await begun.promise;
+    await archivist.close();
+    await working;
+    expect(copies.map((copy) => existsSync(copy))).toEqual([true, true]);
+    expect([archived, discarded, appointments]).toEqual([[], [], []]);
+    expect(instance.events.filter(({ type }) => type === "archive.failed" || type === "warning")).toEqual([]);
+    await archivist.work();
+    expect(archived).toEqual([]);
   });
 });
