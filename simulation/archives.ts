@@ -134,6 +134,7 @@ export class Archives {
       for (const folder of touched) syncFolder(folder);
       settled = writeNote({ ...copy, changes: null });
     }
+    syncFolder(copy.path);
     disk.rmSync(stored, { force: true, recursive: true });
     disk.rmSync(log, { force: true });
     return settled;

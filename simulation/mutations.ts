@@ -22,7 +22,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "no-fsync-of-folder",
-    breaks: ["never-lost", "backed-up", "whole-current", "recovers"],
+    breaks: ["never-lost", "backed-up", "whole-current", "recovers", "journal-first"],
     disk: (_, __, disk) => ({
       fsyncSync(descriptor) {
         if (!disk.fstatSync(descriptor).isDirectory()) disk.fsyncSync(descriptor);

@@ -13,7 +13,7 @@ import type { Configuration } from "../model/settings.ts";
 import { LOCAL_BACKOFF } from "../policy/backoff.ts";
 import { isOnHold, objectionToStop } from "../policy/next-target.ts";
 import { decide, initialState, nextWake } from "../policy/run.ts";
-import { tryOut } from "../policy/run-probation.ts";
+import { startedOnProbation, tryOut } from "../policy/run-probation.ts";
 import type { Effect, Moment, PlanView, RunInput, RunState, Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
@@ -243,6 +243,13 @@ export class Supervisor {
     const { layout, configuration } = this.context;
     const noWayBack = whyNoWayBack(layout, configuration, note);
     this.state = tryOut(this.state, { ...note, noWayBack }, this.now(), note.progress);
+  }
+
+  /** A start that could not put the documents in order did not know either that what it starts is being tried. */
+  private takeUpTrial(): void {
+    if (this.state === undefined || this.state.probation !== null) return;
+    this.goOnWithTrial(this.runsBuild);
+    if (this.daemon !== undefined) this.state = startedOnProbation(this.state, this.now());
   }
 
   /** What became of the last switch of this node stays in its state until the next one. */
@@ -769,6 +776,7 @@ export class Supervisor {
       await this.writeDocuments();
       // Before the news, with which the next upgrade begins: until now this home seemed to be behind.
       this.readPlan(true);
+      this.takeUpTrial();
       this.take({ type: "recorded" });
       await this.trial.switchNoted();
     } catch (error) {

@@ -1,4 +1,5 @@
 import { bulkDisk } from "../../system/bulk-disk.ts";
+import { syncFolder } from "../../system/durable.ts";
 import { type BytePath, encodePath, joinPath } from "../archive/byte-path.ts";
 import { type Attributes, applyAttributes } from "./attributes.ts";
 import { type Change, decodeAttributes, readLog } from "./change-log.ts";
@@ -35,6 +36,8 @@ async function settle(copy: FinishedCopy, signal: AbortSignal | undefined): Prom
     }
     settled = writeNote({ ...copy, changes: null, notKept: [...copy.notKept, ...settler.notKept] });
   }
+  // The note may be from an attempt that the disk did not confirm: the one before it needs the log still.
+  syncFolder(copy.path);
   await bulkDisk.rm(stored, { force: true, recursive: true });
   await bulkDisk.rm(log, { force: true });
   return settled;
