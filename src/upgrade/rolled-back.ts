@@ -117,6 +117,15 @@ export async function removeRolledBack({ rolledBack }: Layout, folders: readonly
   syncFolder(dirname(rolledBack));
 }
 
+/** Removes what is left of those whose home a later way back has taken. The caller knows that none is under way. */
+export async function sweepEmptied(layout: Layout): Promise<void> {
+  for (const folder of foldersIn(layout)) {
+    const { home, note } = rolledBackPaths(folder);
+    const isTaken = !disk.existsSync(note) && (!disk.existsSync(home) || disk.readdirSync(home).length === 0);
+    if (isTaken) await removeRolledBack(layout, [folder]);
+  }
+}
+
 function foldersIn({ rolledBack }: Layout): string[] {
   try {
     return disk

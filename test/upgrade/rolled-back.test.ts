@@ -9,6 +9,7 @@ import {
   pruneRolledBack,
   removeRolledBack,
   rolledBackPaths,
+  sweepEmptied,
   writeRolledBackNote,
 } from "../../src/upgrade/rolled-back.ts";
 import { emptyInstance } from "../support/instance.ts";
@@ -78,4 +79,15 @@ test("all of it can go but what a way back is about to use, and nothing while on
   expect(allRolledBack(layout, new Set([one]))).toEqual([other, join(layout.rolledBack, "unfinished")]);
   writeFileSync(layout.wayBack, "{}");
   expect(allRolledBack(layout, new Set())).toEqual([]);
+});
+
+test("what is left of one whose home was taken by a later way back goes, and nothing else does", async () => {
+  const whole = keep("a");
+  const taken = keep("b", NOON + 5n);
+  rmSync(rolledBackPaths(taken).note);
+  rmSync(join(rolledBackPaths(taken).home, "db"));
+  const unnoted = keep("c", NOON + 7n);
+  rmSync(rolledBackPaths(unnoted).note);
+  await sweepEmptied(layout);
+  expect([whole, taken, unnoted].map((path) => existsSync(path))).toEqual([true, false, true]);
 });

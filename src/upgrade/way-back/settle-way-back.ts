@@ -15,7 +15,7 @@ import { readCurrent, switchCurrent } from "../current.ts";
 import { requireOperator, writeOperator } from "../operator.ts";
 import { requireOutcomes, writeOutcomes } from "../outcomes.ts";
 import { disownCopy } from "../pending-archives.ts";
-import { rolledBackPaths, writeRolledBackNote } from "../rolled-back.ts";
+import { rolledBackPaths, sweepEmptied, writeRolledBackNote } from "../rolled-back.ts";
 import { requirePlan, writePlan, writeVersionRecord } from "../shared-documents.ts";
 import { readWayBackJournal, removeWayBackJournal, type WayBackJournal } from "./journal.ts";
 
@@ -52,8 +52,11 @@ export async function exchangeHome({ exchange: planned }: WayBackJournal): Promi
 }
 
 /** What an archive was unpacked to for a way back that is over. */
-export async function sweepUnpacked({ restoring, restoreJournal, wayBack }: Layout): Promise<void> {
-  if (!disk.existsSync(restoring) || disk.existsSync(restoreJournal) || disk.existsSync(wayBack)) return;
+export async function sweepUnpacked(layout: Layout): Promise<void> {
+  const { restoring, restoreJournal, wayBack } = layout;
+  if (disk.existsSync(wayBack)) return;
+  await sweepEmptied(layout);
+  if (!disk.existsSync(restoring) || disk.existsSync(restoreJournal)) return;
   await bulkDisk.rm(restoring, { force: true, recursive: true });
 }
 

@@ -77,10 +77,11 @@ export async function turnBack(context: WayBackContext, request: WayBackRequest)
   let stopped = false;
   let stoppedAt: bigint | null = null;
   try {
+    const { name, version: fromVersion } = request.from;
+    // Before what may take long: an archive is unpacked.
+    emit({ type: "way-back.started", name, version: fromVersion, to: request.to, why: request.why });
     const next = unfinishedWayBack(layout) ?? (await prepare(context, request));
     signal.throwIfAborted();
-    const { name, version: fromVersion } = request.from;
-    emit({ type: "way-back.started", name, version: fromVersion, to: request.to, why: request.why });
     stopped = await context.stopDaemon(`back to ${printable(request.to)}`);
     stoppedAt = stopped ? clock.monotonic() : null;
     signal.throwIfAborted();
