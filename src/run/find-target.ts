@@ -5,6 +5,7 @@ import { buildLayout } from "../model/paths.ts";
 import type { ReleaseList } from "../model/release-list.ts";
 import type { Release, Verdict } from "../model/releases.ts";
 import type { Candidate } from "../policy/announced-verdict.ts";
+import { objectionToBytes } from "../policy/bad-releases.ts";
 import { buildOf, type FoundRunning, findRunning } from "../policy/find-running.ts";
 import { isStepBack, objectionToOrder } from "../policy/upgrade-target.ts";
 import { requireOutcomes } from "../upgrade/outcomes.ts";
@@ -88,7 +89,7 @@ export async function findNamed(desk: ReleaseDesk, word: string): Promise<Target
   tellFailures(desk, failures);
   const entry = planned ?? queuedUp.find(({ version }) => isVersion(version, word));
   if (entry !== undefined) return { kind: "planned", entry };
-  const kept = desk.despiteFailures ? keptRelease(desk, word) : undefined;
+  const kept = keptRelease(desk, word);
   if (kept !== undefined) return { kind: "kept", info: kept };
   if (word === desk.name || isVersion(desk.build.build_version, word)) {
     return { kind: "nothing", why: `${printable(word)} is what runs` };
@@ -97,14 +98,19 @@ export async function findNamed(desk: ReleaseDesk, word: string): Promise<Target
   throw unknownRelease(word, [...queuedUp, ...known], "nymvisor upgrade");
 }
 
-/** What was performed under that name, or else last in that version, if its binary could run again. */
-function keptRelease({ layout }: ReleaseDesk, word: string): UpgradeInfo | undefined {
+/**
+ * What was performed under that name, or else last in that version, if its binary could run again and has failed: to be
+ * tried once more, or to be told that it will not be.
+ */
+function keptRelease({ layout, despiteFailures }: ReleaseDesk, word: string): UpgradeInfo | undefined {
   const { outcomes } = requireOutcomes(layout);
   const meant =
     outcomes.findLast(({ name }) => name === word) ?? outcomes.findLast(({ version }) => isVersion(version, word));
   if (meant === undefined || objectionToUpgradeName(meant.name) !== undefined) return undefined;
   const build = buildLayout(layout, meant.name);
-  return readStaged(build) === undefined ? undefined : requireUpgradeInfo(build);
+  const staged = readStaged(build);
+  const isMeant = staged !== undefined && (despiteFailures || objectionToBytes(outcomes, [staged.sha256]) !== null);
+  return isMeant ? requireUpgradeInfo(build) : undefined;
 }
 
 function ask({ github }: ReleaseDesk): Promise<ReleaseList> {
