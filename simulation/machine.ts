@@ -1,7 +1,9 @@
 import { type spawnChild, useSpawn } from "../src/daemon/spawn.ts";
+import { nodeBulkDisk, useBulkDisk } from "../src/system/bulk-disk.ts";
 import { type Clock, useClock } from "../src/system/clock.ts";
 import { type Disk, nodeDisk, useDisk } from "../src/system/disk.ts";
 import { useProcessTable } from "../src/system/process-table.ts";
+import { simulateBulkDisk } from "./bulk.ts";
 import { ProcessDied, type ProcessDisk, type ProcessHooks, SimulatedDisk } from "./disk.ts";
 import { isLiving, type Role, type SimulatedProcess, SimulatedProcessTable } from "./processes.ts";
 import { type Appointment, AppointmentQueue } from "./queue.ts";
@@ -93,6 +95,7 @@ export class Machine {
       after: (milliseconds, callback) => this.#timer(milliseconds, callback),
     };
     const giveDiskBack = useDisk(() => this.requireRunning().disk);
+    useBulkDisk(simulateBulkDisk(this));
     useClock(() => clock);
     useProcessTable(() => table);
     useSpawn(() => spawn);
@@ -100,6 +103,7 @@ export class Machine {
     Math.random = () => this.requireRunning().random.float();
     return () => {
       giveDiskBack();
+      useBulkDisk(nodeBulkDisk);
       useClock(undefined);
       useProcessTable(undefined);
       useSpawn(undefined);

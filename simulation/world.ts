@@ -128,6 +128,7 @@ export class World {
       discardCopy: copies.discard,
       settleCopy: notThere,
       extractArchive: notThere,
+      probe: () => ({ look: async () => ({ well: true, reasons: [] }) }),
       watchPlan: (_, changed) => this.#watch(changed),
       releaseMemory: () => {},
     };
@@ -363,6 +364,8 @@ function configurationOf(index: number): Configuration {
     // That its process runs is all that tells of a simulated daemon, and no node here goes back by itself.
     NYMVISOR_HEALTH_URL: "off",
     NYMVISOR_HEALTH_PORT: "off",
+    // Whether those that are due for removal are needed still is decided by the clock, which is set here.
+    NYMVISOR_BACKUP_KEEP: "100",
     NYMVISOR_ROLLBACK_AUTOMATIC: "false",
   };
   const sources = {

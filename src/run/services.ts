@@ -8,6 +8,7 @@ import { downloadBinary } from "../upstream/download.ts";
 import { askGithub } from "../upstream/github/ask.ts";
 import { confirmGithub } from "../upstream/github/confirm.ts";
 import { askSources } from "../upstream/sources.ts";
+import { HealthProbe } from "./health/probe.ts";
 import { watchPlan } from "./plan-watcher.ts";
 
 /** The long errands of a run, and what it asks the kernel for them, as one record, so that a simulated machine can send others on them. */
@@ -24,6 +25,7 @@ export interface Services {
   discardCopy: typeof discardCopy;
   settleCopy: typeof settleCopy;
   extractArchive: typeof extractArchive;
+  probe(...values: ConstructorParameters<typeof HealthProbe>): Pick<HealthProbe, "look">;
   watchPlan: typeof watchPlan;
   /** Gives back what start, download and backup have used; a run then stands still for weeks. */
   releaseMemory(): void;
@@ -42,6 +44,7 @@ export const services: Services = {
   discardCopy,
   settleCopy,
   extractArchive,
+  probe: (...values) => new HealthProbe(...values),
   watchPlan,
   releaseMemory: () => Bun.gc(true),
 };

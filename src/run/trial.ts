@@ -14,7 +14,7 @@ import { changeOutcome } from "../upgrade/outcomes.ts";
 import { type ProbationNote, readProbation, removeProbation, writeProbation } from "../upgrade/probation-note.ts";
 import { answeredChecks } from "./health/answered.ts";
 import { findChecks } from "./health/find-checks.ts";
-import { HealthProbe } from "./health/probe.ts";
+import type { Services } from "./services.ts";
 
 export interface TrialContext {
   layout: Layout;
@@ -22,6 +22,7 @@ export interface TrialContext {
   clock: Clock;
   emit: Emit;
   environment: ChildEnvironment;
+  services: Pick<Services, "probe">;
   /** Of the run: what goes on gives up at its end. */
   signal: AbortSignal;
 }
@@ -31,7 +32,7 @@ const NOTE_EVERY_MS = 1_000;
 
 /** Carries out what a run decides about a version on probation: looks at its health, and keeps the documents. */
 export class Trial {
-  private probe: HealthProbe | undefined;
+  private probe: ReturnType<Services["probe"]> | undefined;
   private noted: { progress: ProbationProgress; at: bigint } | undefined;
   private complained = false;
   /** What is tried since this run has switched to it. */
@@ -80,9 +81,9 @@ export class Trial {
 
   /** What a person has set counts in any case; but that it does not even hold for what runs well is worth knowing. */
   private async tellUnmet(set: readonly HealthCheck[], running: BuildInfo, signal: AbortSignal): Promise<void> {
-    const { configuration, environment, emit } = this.context;
+    const { configuration, environment, emit, services } = this.context;
     const commandLimit = configuration.health.command_timeout;
-    const { well, reasons } = await new HealthProbe(set, running, { commandLimit, environment }).look(signal);
+    const { well, reasons } = await services.probe(set, running, { commandLimit, environment }).look(signal);
     if (well) return;
     const reason = `the version that runs does not meet it either, so the next one will be gone back from: ${reasons.join("; ")}`;
     emit({ type: "warning", about: "what [health] asks for", reason });
@@ -95,12 +96,12 @@ export class Trial {
 
   /** @throws the signal's reason. */
   async look(): Promise<Look> {
-    const { configuration, environment, signal } = this.context;
+    const { configuration, environment, services, signal } = this.context;
     if (this.probe === undefined) {
       const note = this.note();
       if (note === undefined) return { well: true, reasons: [] };
       const commandLimit = configuration.health.command_timeout;
-      this.probe = new HealthProbe(note.checks, note.build, { commandLimit, environment });
+      this.probe = services.probe(note.checks, note.build, { commandLimit, environment });
     }
     return this.probe.look(signal);
   }

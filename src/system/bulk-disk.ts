@@ -8,8 +8,10 @@ import {
   ftruncateSync,
   lchownSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmdirSync,
   symlinkSync,
@@ -34,8 +36,8 @@ export interface BulkFile {
 }
 
 /**
- * What backups and downloads change on the disk: functions of node:fs with node's names, results and errors, no wider
- * than they are used. They move gigabytes, so part of them runs on other threads, which is why they stand apart from
+ * What backups and downloads change on the disk, and what an exchange of homes looks at: functions of node:fs with node's
+ * names, results and errors, no wider than they are used. They move gigabytes, so part of them runs on other threads, which is why they stand apart from
  * `Disk`. They are called through {@link bulkDisk}, so that the very same code also runs on a disk that fails at every step.
  */
 export interface BulkDisk {
@@ -50,9 +52,13 @@ export interface BulkDisk {
   ftruncateSync(descriptor: number, size: number): void;
   lchownSync(path: DiskPath, uid: number, gid: number): void;
   linkSync(existing: DiskPath, path: DiskPath): void;
+  /** Undefined where nothing is. */
+  lstatSync(path: DiskPath): { isDirectory(): boolean } | undefined;
   mkdirSync(path: DiskPath, mode: number): void;
   open(path: string, flags: number, mode: number): Promise<BulkFile>;
   openSync(path: DiskPath, flags: number, mode: number): number;
+  /** Names as bytes, one a character. */
+  readdirSync(path: DiskPath): string[];
   /** See {@link removeAttribute}. */
   removeAttribute(path: Buffer, name: Buffer): void;
   rename(from: string, to: string): Promise<void>;
@@ -100,9 +106,11 @@ export const nodeBulkDisk: BulkDisk = {
   ftruncateSync,
   lchownSync,
   linkSync,
+  lstatSync: (path) => lstatSync(path, { throwIfNoEntry: false }),
   mkdirSync: (path, mode) => void mkdirSync(path, { mode }),
   open,
   openSync,
+  readdirSync: (path) => readdirSync(path, { encoding: "latin1" }),
   removeAttribute,
   rename,
   renameSync,

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { constants } from "node:fs";
+import { disk } from "../../system/disk.ts";
 
 /** Longer than any comment that nymvisor writes. */
 const MOST = 64 << 10;
@@ -11,12 +12,12 @@ const FCOMMENT = 16;
 /** The comment in a gzip file's header; undefined where there is none, and where the file is none of gzip's. */
 export function readGzipComment(path: string): string | undefined {
   const bytes = Buffer.alloc(MOST);
-  const file = openSync(path, "r");
+  const file = disk.openSync(path, constants.O_RDONLY);
   let length: number;
   try {
-    length = readSync(file, bytes, 0, MOST, 0);
+    length = disk.readSync(file, bytes, 0, MOST, 0);
   } finally {
-    closeSync(file);
+    disk.closeSync(file);
   }
   const flags = bytes[3] ?? 0;
   if (length < 10 || bytes[0] !== 0x1f || bytes[1] !== 0x8b || (flags & FCOMMENT) === 0) return undefined;

@@ -1,4 +1,4 @@
-import { constants, lstatSync, readdirSync } from "node:fs";
+import { constants } from "node:fs";
 import { NymvisorError } from "../../model/errors.ts";
 import { printable } from "../../model/names.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
@@ -111,13 +111,13 @@ function at(root: BytePath, name: BytePath): Buffer {
 }
 
 function isThere(root: BytePath, name: BytePath): boolean {
-  return lstatSync(at(root, name), { throwIfNoEntry: false }) !== undefined;
+  return bulkDisk.lstatSync(at(root, name)) !== undefined;
 }
 
 function isFolder(root: BytePath, name: BytePath): boolean {
-  return lstatSync(at(root, name), { throwIfNoEntry: false })?.isDirectory() === true;
+  return bulkDisk.lstatSync(at(root, name))?.isDirectory() === true;
 }
 
 function namesIn(folder: BytePath): BytePath[] {
-  return readdirSync(bytesOf(folder), { encoding: "latin1" }).map(asBytePath);
+  return bulkDisk.readdirSync(bytesOf(folder)).map(asBytePath);
 }

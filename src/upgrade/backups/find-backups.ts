@@ -1,10 +1,10 @@
-import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BackupHead, BackupKind, BackupSummary } from "../../model/backups.ts";
 import { errorCode, NymvisorError, UsageError } from "../../model/errors.ts";
 import { formatStamp, parseStamp } from "../../model/instant.ts";
 import { printable } from "../../model/names.ts";
 import { nearest } from "../../model/suggest.ts";
+import { disk } from "../../system/disk.ts";
 import { explanation } from "../../system/durable.ts";
 import { readGzipComment } from "../archive/gzip-comment.ts";
 import { decodeHead } from "../archive/manifest.ts";
@@ -37,8 +37,8 @@ function summaryOfFile(path: string): BackupSummary {
   if (stat === undefined || !stat.isFile()) {
     throw new NymvisorError({ what: `there is no backup at ${path}`, next: "nymvisor backup list" });
   }
-  const takenAt = BigInt(Math.floor(stat.mtimeMs)) * 1_000_000n;
-  return { name: file, path, upgrade: null, kind: "manual", takenAt, bytes: stat.size, head: headOf(path) };
+  const takenAt = stat.mtimeNs - (stat.mtimeNs % 1_000_000n);
+  return { name: file, path, upgrade: null, kind: "manual", takenAt, bytes: Number(stat.size), head: headOf(path) };
 }
 
 /**
@@ -84,7 +84,7 @@ function summaryOf(backups: string, folder: string, file: string, path = join(ba
   if (takenAt === undefined || stat === undefined || !stat.isFile()) return [];
   const head = headOf(path);
   const upgrade = kind === "preupgrade" ? folder : null;
-  return [{ folder, name: stamp, path, upgrade, kind: kind as BackupKind, takenAt, bytes: stat.size, head }];
+  return [{ folder, name: stamp, path, upgrade, kind: kind as BackupKind, takenAt, bytes: Number(stat.size), head }];
 }
 
 /** What cannot be read says nothing about itself; a check of the archive tells why. */
@@ -103,7 +103,7 @@ function headOf(path: string): BackupHead | null {
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder).filter((name) => !name.startsWith("."));
+    return disk.readdirSync(folder).filter((name) => !name.startsWith("."));
   } catch (error) {
     if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) return [];
     throw new NymvisorError({
@@ -116,5 +116,5 @@ function namesIn(folder: string): string[] {
 }
 
 function lookAt(path: string) {
-  return lstatSync(path, { throwIfNoEntry: false });
+  return disk.lstatSync(path, { bigint: true, throwIfNoEntry: false });
 }

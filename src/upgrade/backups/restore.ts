@@ -1,4 +1,3 @@
-import { lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { NymvisorError } from "../../model/errors.ts";
 import { formatStamp, type Instant } from "../../model/instant.ts";
@@ -45,7 +44,7 @@ export interface Restored extends Extracted {
  */
 export async function restoreHome(request: RestoreRequest): Promise<Restored> {
   const { layout, archive, at, only, signal, onProgress } = request;
-  const home = realpathSync(layout.home);
+  const home = disk.realpathSync(layout.home);
   requireExchangeable(layout, home);
   const stamp = formatStamp(at);
   const unpacked = join(layout.restoring, stamp);
@@ -125,14 +124,14 @@ async function undo(layout: Layout, { unpacked, replaced }: RestoreJournal): Pro
 function freeName(path: string): string {
   for (let attempt = 0; ; attempt += 1) {
     const name = attempt === 0 ? path : `${path}-${attempt}`;
-    if (lstatSync(name, { throwIfNoEntry: false }) === undefined) return name;
+    if (disk.lstatSync(name, { throwIfNoEntry: false }) === undefined) return name;
   }
 }
 
 /** The backups, where they lie in the home and not in nymvisor's own folder. */
 export function staysOf(layout: Layout, home: string): RestoreJournal["stays"] {
-  if (statSync(layout.backups, { throwIfNoEntry: false }) === undefined) return [];
-  const backups = realpathSync(layout.backups);
+  if (disk.statSync(layout.backups, { throwIfNoEntry: false }) === undefined) return [];
+  const backups = disk.realpathSync(layout.backups);
   if (!isWithin(backups, home) || isWithin(backups, join(home, "nymvisor"))) return [];
   return [encodePath(backups.slice(home.length + 1))];
 }
@@ -149,7 +148,7 @@ export function requireExchangeable(layout: Layout, home: string): void {
   for (const path of [layout.instanceData, layout.upgradeData]) {
     if (isWithin(path, home) && !isWithin(path, own)) throw refuse(`${path}, which nymvisor needs, lies in it`);
   }
-  if (lstatSync(own).dev !== statSync(home).dev) throw refuse(`${own} is on another file system`);
+  if (disk.lstatSync(own).dev !== disk.statSync(home).dev) throw refuse(`${own} is on another file system`);
   for (const point of mountPoints()) {
     if (point !== home && isWithin(point, home) && !isWithin(point, own)) {
       throw refuse(`another file system is mounted at ${point}`);
@@ -159,7 +158,7 @@ export function requireExchangeable(layout: Layout, home: string): void {
 
 /** proc_pid_mountinfo(5): the fifth field, where space, tab, newline and backslash are written as octal numbers. */
 function mountPoints(): string[] {
-  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  const lines = disk.readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   return lines.flatMap((line) => {
     const point = line.split(" ")[4];
     if (point === undefined) return [];

@@ -1,4 +1,3 @@
-import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { ChildEnvironment } from "../../daemon/spawn.ts";
 import type { BuildInfo } from "../../model/build-info.ts";
@@ -128,7 +127,7 @@ async function prepare(context: WayBackContext, request: WayBackRequest): Promis
   const { layout, clock } = context;
   const { info, buildInfo } = await describeTarget(context, request.to);
   const startedAt = clock.wall();
-  const home = realpathSync(layout.home);
+  const home = disk.realpathSync(layout.home);
   const journal: WayBackJournal = {
     state: "preparing",
     from: { name: request.from.name, version: request.from.version },

@@ -69,6 +69,7 @@ export const faultyBulkDisk: BulkDisk = {
   ftruncateSync: (file, size) =>
     effect("truncate", pathOf(file), { act: () => nodeBulkDisk.ftruncateSync(file, size) }),
   lchownSync: (path, uid, gid) => effect("chown", String(path), { act: () => nodeBulkDisk.lchownSync(path, uid, gid) }),
+  lstatSync: nodeBulkDisk.lstatSync,
   linkSync: (from, to) => effect("link", String(to), { act: () => nodeBulkDisk.linkSync(from, to) }),
   mkdirSync: (path, mode) => effect("mkdir", String(path), { act: () => nodeBulkDisk.mkdirSync(path, mode) }),
   async open(path, flags, mode) {
@@ -76,6 +77,7 @@ export const faultyBulkDisk: BulkDisk = {
     return faultyFile(path, file);
   },
   openSync: (path, flags, mode) => opening(String(path), flags, () => nodeBulkDisk.openSync(path, flags, mode)),
+  readdirSync: nodeBulkDisk.readdirSync,
   removeAttribute: (path, name) =>
     effect("attribute", String(path), { act: () => nodeBulkDisk.removeAttribute(path, name) }),
   rename: (from, to) => laterEffect("rename", to, () => nodeBulkDisk.rename(from, to)),
