@@ -50,15 +50,17 @@ export class Trial {
 
   /** The version on probation; undefined: none is, or that cannot be read, which is told. Never throws. */
   note(): ProbationNote | undefined {
-    if (this.begun !== undefined) return this.begun;
+    const { begun } = this;
     const { emit, layout } = this.context;
     try {
       const found = readProbation(layout);
-      return found.state === "found" ? found.value : undefined;
+      // What is noted counts: another node may have fixed the moment of the switch before.
+      const isNoted = found.state === "found" && (begun === undefined || begun.name === found.value.name);
+      return isNoted ? found.value : begun;
     } catch (error) {
       if (!this.complained) emit({ type: "warning", about: layout.probation, reason: reasonOf(error) });
       this.complained = true;
-      return undefined;
+      return begun;
     }
   }
 

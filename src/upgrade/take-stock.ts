@@ -47,7 +47,7 @@ import {
   writeVersionRecord,
 } from "./shared-documents.ts";
 import { sourceRecords, writeSourceRecords } from "./source-records.ts";
-import { record } from "./transaction.ts";
+import { record, switchedAt } from "./transaction.ts";
 import { readWayBackJournal } from "./way-back/journal.ts";
 import { decidedWayBack, recordWayBack } from "./way-back/settle-way-back.ts";
 
@@ -294,16 +294,6 @@ function journaledRecord(layout: Layout, journal: Journal, current: string): Ver
 function isPerformed(layout: Layout, { to }: Journal): boolean {
   const history = readHistory(layout);
   return history.state === "found" && history.value.history.some(({ info }) => sameRelease(info, to));
-}
-
-/**
- * When `current` was moved. Of several nodes that lost their power in the same upgrade the first to come back has written
- * it into the history: the others go by its moment, so that it does not come in again.
- */
-function switchedAt(layout: Layout, { to, performedAt }: Journal): Journal["performedAt"] {
-  const history = readHistory(layout);
-  const last = history.state === "found" ? history.value.history.at(-1) : undefined;
-  return last?.info.name === to.name ? last.performedAt : performedAt;
 }
 
 function settlePlan({ layout, clock, emit }: StockContext, current: string): void {

@@ -28,6 +28,7 @@ import { type ProbationNote, readProbation, type Trial, whyNoWayBack, writeProba
 import { type Saving, startSaving } from "./save-home.ts";
 import {
   appendHistory,
+  readHistory,
   readUpgradeInfo,
   readVersionRecord,
   requirePlan,
@@ -383,12 +384,23 @@ function isSynced(folder: string): boolean {
  */
 export function record(context: RecordContext, journal: Journal): void {
   const { layout, clock } = context;
-  const performed: Journal = { ...journal, performedAt: journal.performedAt ?? clock.wall() };
+  const performed: Journal = { ...journal, performedAt: switchedAt(layout, journal) ?? clock.wall() };
   writeJournal(layout, performed);
   recordSwitch(context, performed);
   const note = noteOf(performed);
   if (note !== undefined) beginTrial(layout, note);
   removeJournal(layout);
+}
+
+/**
+ * When `current` was moved. Of several nodes that met in the same upgrade the first to come to it has written it into the
+ * history: the others go by its moment, so that it does not come in again. An entry from before this attempt is of another
+ * time that the same release was performed.
+ */
+export function switchedAt(layout: Layout, { to, startedAt, performedAt }: Journal): Journal["performedAt"] {
+  const history = readHistory(layout);
+  const last = history.state === "found" ? history.value.history.at(-1) : undefined;
+  return last?.info.name === to.name && last.performedAt >= startedAt ? last.performedAt : performedAt;
 }
 
 type RecordContext = Pick<TransactionContext, "layout" | "clock" | "emit">;
