@@ -75,6 +75,7 @@ export async function turnBack(context: WayBackContext, request: WayBackRequest)
   const { layout, clock, signal, emit } = context;
   let stopped = false;
   let stoppedAt: bigint | null = null;
+  let decided: WayBackJournal | undefined;
   try {
     const { name, version: fromVersion } = request.from;
     // Before what may take long: an archive is unpacked.
@@ -85,6 +86,7 @@ export async function turnBack(context: WayBackContext, request: WayBackRequest)
     stoppedAt = stopped ? clock.monotonic() : null;
     signal.throwIfAborted();
     const journal = "prove" in next ? decide(context, next) : next;
+    decided = journal;
     await exchangeHome(journal);
     const purpose = `back to ${printable(journal.to.name)}`;
     if (context.recordsLater === true) return done(journal, stoppedAt, { unrecorded: null, toRecord: true });
@@ -92,7 +94,7 @@ export async function turnBack(context: WayBackContext, request: WayBackRequest)
     await cleanUp(context, journal);
     return done(journal, stoppedAt, { unrecorded: null, toRecord: false });
   } catch (error) {
-    return giveUp(context, error, { stopped, stoppedAt });
+    return giveUp(context, error, { stopped, stoppedAt, decided });
   }
 }
 
@@ -244,12 +246,15 @@ async function cleanUp({ layout, emit }: WayBackContext, journal: WayBackJournal
 async function giveUp(
   { layout, signal }: WayBackContext,
   error: unknown,
-  { stopped, stoppedAt }: { stopped: boolean; stoppedAt: bigint | null },
+  { stopped, stoppedAt, decided }: { stopped: boolean; stoppedAt: bigint | null; decided: WayBackJournal | undefined },
 ): Promise<WayBackResult> {
   const reason = adviceOf(error);
+  // Decided it is, also where the home is not whole yet: nothing is started before it is, and nothing else begun. The
+  // journal may be gone by now, and only that not confirmed by the disk.
+  if (decided !== undefined) return done(decided, stoppedAt, { unrecorded: reason, toRecord: false });
   try {
     const found = readWayBackJournal(layout);
-    // Decided it is, also where the home is not whole yet: nothing is started before it is, and nothing else begun.
+    // It may be decided and not be confirmed.
     if (found.state === "found" && found.value.state === "exchanging") {
       return done(found.value, stoppedAt, { unrecorded: reason, toRecord: false });
     }
