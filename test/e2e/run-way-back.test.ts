@@ -1,30 +1,33 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { prepareNode } from "./support/prepared-node.ts";
+import { waitFor } from "../support/wait.ts";
+import { FAILING, tryOut } from "./support/failing.ts";
+import { hasSmallDisks } from "./support/small-disk.ts";
 
-describe("a version that does not prove itself", () => {
-  test("and exits at once is put back with its data, and is not tried again", async () => {
-    await using node = await prepareNode({ settings: { NYMVISOR_HEALTH_PROBATION: "3s" } });
-    writeFileSync(join(node.daemonHome, "keys.pem"), "the keys");
-    await using run = await node.run();
-    await run.waitForEvent("started");
-    node.release("1.1.0", { behaviour: { exitAfter: 50, exitCode: 3 } });
-    run.signal("SIGHUP");
+describe.each(Object.entries(FAILING))("a version that %s", (_, failing) => {
+  const savings = failing.akin || !hasSmallDisks ? (["copy"] as const) : (["copy", "archive"] as const);
+  test.each(savings)("is put back with its data, as a %s has them", async (saving) => {
+    await using tried = await tryOut(failing, { saving });
+    const { trial, run, contents } = tried;
     await run.waitForLog(/the node is back on genesis/);
-    await run.waitForEvent("started", { version: "1.0.0" });
-    console.log(run.stderr);
-    expect(node.current()).toBe("genesis");
-    expect(node.record()).toMatchObject({ name: "genesis", version: "1.0.0" });
-    expect(readFileSync(join(node.daemonHome, "keys.pem"), "utf8")).toBe("the keys");
-    const kept = join(node.daemonHome, "nymvisor", "rolled-back");
-    console.log(
-      readdirSync(kept),
-      readFileSync(join(node.planPath, "..", "upgrade-outcomes.json"), "utf8"),
-      existsSync(join(kept, readdirSync(kept)[0] ?? "", "output.log")) &&
-        readFileSync(join(kept, readdirSync(kept)[0] ?? "", "output.log"), "utf8"),
-    );
-    expect(existsSync(kept)).toBe(true);
-    expect((await run.stop()).status).toBe(0);
+    await run.waitForEvent("started", { version: "1.0.0", count: 2 });
+    expect(trial.contents()).toEqual(contents);
+    expect(run.stderr).toMatch(saving === "copy" ? /the copy is complete/ : /there is no room to copy the home/);
+    await trial.decided("1.1.0 rolled-back");
+    expect(trial.outcomes()).toMatchObject([
+      {
+        name: "1.1.0",
+        state: "rolled-back",
+        wentBack: "with-data",
+        byHand: false,
+        why: expect.stringMatching(failing.why),
+      },
+    ]);
+    const { node } = trial;
+    expect([node.current(), node.plan().current.name, node.record().name]).toEqual(["genesis", "genesis", "genesis"]);
+    expect(trial.rolledBack()).toHaveLength(1);
+    await waitFor("the copy to go", () => trial.copies().length === 0);
+    await waitFor("the state", () => trial.status().wayBack?.why.search(failing.why) === 0);
+    await node.oneRuns();
+    expect((await run.stop()).stderr.trimEnd()).toEndWith("nymvisor ends with 0: it was asked to stop by SIGTERM");
   });
 });

@@ -10,6 +10,7 @@ export function migrate(path: string, known: readonly string[]): string | undefi
   const missing = applied.find((migration) => !known.includes(migration));
   if (missing !== undefined)
     return `migration ${missing} was previously applied but is missing in the resolved migrations`;
-  for (const migration of known) if (!applied.includes(migration)) appendFileSync(path, `${migration}\n`);
+  const pending = known.filter((migration) => !applied.includes(migration));
+  if (pending.length > 0) appendFileSync(path, pending.map((migration) => `${migration}\n`).join(""));
   return undefined;
 }
