@@ -425,6 +425,13 @@ describe("when nymvisor is started anew", () => {
     expect(seconds(progressOf(again).proven)).toBe(0);
   });
 
+  test.each(["died", "quit"] as const)("a process that %s loses what the earlier run had seen", (how) => {
+    const again = goThrough(later(goThrough(begin(), [60, "well"], [89, "well"])), [3600, how], [3601, "started"]);
+    expect(seconds(progressOf(again).proven)).toBe(0);
+    expect(verdict(goThrough(again, [3602, "well"], [3631.999, "well"]))).toBe("goes on");
+    expect(verdict(goThrough(again, [3602, "well"], [3632, "well"]))).toBe("passed");
+  });
+
   test("deaths and ends with 0 count on", () => {
     const before = goThrough(begin(), [1, "died"], [2, "died"], [3, "quit"]);
     expect(progressOf(later(before))).toMatchObject({ deaths: 2, quits: 1 });
