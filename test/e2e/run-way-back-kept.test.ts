@@ -23,6 +23,7 @@ test("a home that is put back is the one of the stop, to the last byte, and what
   const line = await run.waitForLog(/backed up into/, { within: 45_000 });
   await waitFor("its writing", () => readFileSync(trial.at("data.log"), "utf8").includes("1.1.0"));
   // It stays, though there is an archive, until there is a verdict.
+  await trial.archived(run);
   expect(trial.copies()).toHaveLength(1);
   // The old version is not to write once it is back, so that its home can be compared.
   run.signal("SIGSTOP");
@@ -34,6 +35,7 @@ test("a home that is put back is the one of the stop, to the last byte, and what
   run.signal("SIGCONT");
   await run.waitForLog(/the node is back on genesis/);
   await run.waitForEvent("started", { version: "1.0.0", count: 2 });
+  expect(run.stderr).not.toContain("restore of");
 
   const archive = / into (\S+):/.exec(line)?.[1] ?? "";
   const stopped = unpackedArchive(archive, trial.node.home.at("unpacked"));
