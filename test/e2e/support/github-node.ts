@@ -66,6 +66,7 @@ export async function prepareGithubNode(
     NYMVISOR_GITHUB_API_URL: github.url,
     NYMVISOR_POLICY_MINIMUM_RELEASE_AGE: "0s",
     NYMVISOR_POLICY_SPREAD: "0s",
+    ...trialFor(settings),
     ...settings,
   };
   mkdirSync(home.at("node"));
