@@ -55,6 +55,7 @@ export type NymvisorEvent =
   | { type: "way-back.started"; name: string; version: string; to: string; why: string }
   /** `name`: what the node is back on. */
   | { type: "way-back.done"; name: string; version: string; downtime: Duration | null }
+  | { type: "way-back.failed"; name: string; reason: string; retryIn: Duration | null }
   /** What a person ordered cannot be done. */
   | { type: "way-back.refused"; name: string; reason: string }
   /** The documents say so, and `current` does where it moved. `kept`: where what the version had made of the home lies. */

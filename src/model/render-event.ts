@@ -67,6 +67,8 @@ const renderers: Renderers = {
   "way-back.started": (e) => warn(`going back from ${build(e)} to ${printable(e.to)}: ${e.why}`),
   "way-back.done": (e) =>
     info(`the node is back on ${build(e)}${e.downtime === null ? "" : `; it was down for ${brief(e.downtime)}`}`),
+  "way-back.failed": (e) =>
+    error(`the way back of ${printable(e.name)} could not be taken: ${e.reason}${retry(e.retryIn)}`),
   "way-back.refused": (e) =>
     error(`the way back to ${printable(e.name)} that was ordered cannot be taken: ${e.reason}`),
   "way-back.recovered": (e) => warn(`an interrupted way back from ${printable(e.name)} was ${e.outcome}`),

@@ -357,7 +357,8 @@ function recordResult(
   const backoff = result.stopped ? UPGRADE_BACKOFF : WAITING_BACKOFF;
   const announce = (before: string | null, delay: Duration) => {
     if (before === result.reason && !result.stopped) return;
-    say({ type: "upgrade.failed", name: target.name, reason: result.reason, retryIn: delay });
+    const type = target.kind === "back" ? "way-back.failed" : "upgrade.failed";
+    say({ type, name: target.name, reason: result.reason, retryIn: delay });
   };
   if (target.kind === "back") {
     if (result.hopeless === true) return withoutWayBack(state, target, result.reason, effects, say);

@@ -138,7 +138,7 @@ export class Supervisor {
       ...context,
       ...context.services,
       copyInUse: () => this.copyInUse,
-      copyOnProbation: () => copyOnProbation(context.layout),
+      copyOnProbation: () => copyOnProbation(context.layout, this.trial.note()),
     });
     this.trial = new Trial({ ...context, signal: this.over.signal });
   }

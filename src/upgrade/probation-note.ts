@@ -73,9 +73,8 @@ export function whyNoWayBack(
 }
 
 /** The copy that a way back would need, where it lies by now: the home may have been moved. Null: there is none. */
-export function copyOnProbation(layout: Layout): string | null {
-  const found = readProbation(layout);
-  if (found.state !== "found" || found.value.saved === null) return null;
-  const copy = join(layout.copies, basename(found.value.saved));
+export function copyOnProbation(layout: Layout, note: ProbationNote | undefined): string | null {
+  if (note === undefined || note.saved === null) return null;
+  const copy = join(layout.copies, basename(note.saved));
   return disk.existsSync(copy) ? copy : null;
 }

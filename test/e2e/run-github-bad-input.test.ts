@@ -115,6 +115,7 @@ const FILES = [
   "release-list.json",
   "sources.json",
   "upgrade-history.json",
+  "upgrade-outcomes.json",
   "upgrade-plan.json",
   "upgrades",
 ];

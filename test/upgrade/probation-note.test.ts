@@ -83,17 +83,15 @@ describe("the copy that a way back would need", () => {
   test("is found where the home lies by now", () => {
     const copy = join(layout.copies, "1.1.0-x");
     mkdirSync(copy, { recursive: true });
-    writeProbation(layout, note({ saved: "/where/the/home/was/copies/1.1.0-x" }));
-    expect(copyOnProbation(layout)).toBe(copy);
+    expect(copyOnProbation(layout, note({ saved: "/where/the/home/was/copies/1.1.0-x" }))).toBe(copy);
   });
 
-  test.each<[string, () => void]>([
-    ["nothing is on probation", () => {}],
-    ["nothing was saved", () => writeProbation(layout, note({ saved: null }))],
-    ["it is an archive", () => writeProbation(layout, note({ saved: "/backups/1.1.0/x.tar.gz" }))],
-  ])("is none where %s", (_, arrange) => {
-    arrange();
-    expect(copyOnProbation(layout)).toBeNull();
+  test.each<[string, ProbationNote | undefined]>([
+    ["nothing is on probation", undefined],
+    ["nothing was saved", note({ saved: null })],
+    ["it is an archive", note({ saved: "/backups/1.1.0/x.tar.gz" })],
+  ])("is none where %s", (_, tried) => {
+    expect(copyOnProbation(layout, tried)).toBeNull();
     expect(existsSync(layout.copies)).toBe(false);
   });
 });

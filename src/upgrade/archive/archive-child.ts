@@ -1,8 +1,17 @@
 import { writeSync } from "node:fs";
 import { errorCode, NymvisorError, reasonOf } from "../../model/errors.ts";
 import { dieWithParent, yieldToOthers } from "../../system/priority.ts";
+import { readFinishedCopy } from "../copy/finished-copy.ts";
 import { type ArchiveOrder, type ArchiveWord, archiveOrderSchema } from "./archive-order.ts";
 import { archiveAsOrdered } from "./archive-ordered.ts";
+
+/** Bytes of a home that are archived before a node that shares the processor would notice. */
+const NOTICEABLE = 32 << 20;
+
+/** At the lowest priority a few files may take minutes on a busy machine, and their copy stays for as long. */
+function isWorthYielding({ source }: ArchiveOrder): boolean {
+  return !("copy" in source) || (readFinishedCopy(source.copy)?.bytes ?? NOTICEABLE) >= NOTICEABLE;
+}
 
 /** Between two words about how far it is, in milliseconds. */
 const TELL_EVERY_MS = 200;
@@ -13,10 +22,10 @@ const TELL_EVERY_MS = 200;
  * @returns the exit status: 0 when the archive is there.
  */
 export async function runArchiveChild(): Promise<number> {
-  yieldToOthers();
   const called = new AbortController();
   const order = await readOrder(called);
   if (order === undefined || !dieWithParent(order.parent)) return 1;
+  if (isWorthYielding(order)) yieldToOthers();
   let toldAt = Number.NEGATIVE_INFINITY;
   try {
     const done = await archiveAsOrdered(order, called.signal, (progress) => {

@@ -7,6 +7,7 @@ import type { SampleEvents } from "../../support/sample-events.ts";
 import { type TemporaryHome, temporaryHome } from "../../support/temporary-home.ts";
 import { Instance } from "./instance.ts";
 import { type Ended, nymvisor, type RunningNymvisor, sampleEvents, startNymvisor, succeed } from "./nymvisor.ts";
+import { trialFor } from "./prepared-node.ts";
 
 /**
  * A node whose releases come from a GitHub of its own.

@@ -156,7 +156,13 @@ export async function prepareNode(options: NodeOptions = {}): Promise<PreparedNo
   const { version = "1.0.0", behaviour = {}, settings = {}, id = "node", daemon = "nym-node", beside } = options;
   const home = beside?.home ?? temporaryHome();
   const server = beside?.server ?? (await startReleaseServer());
-  const node = new PreparedNode(home, server, { id, daemon, daemonHome: home.at(id) }, beside !== undefined, trialFor(settings));
+  const node = new PreparedNode(
+    home,
+    server,
+    { id, daemon, daemonHome: home.at(id) },
+    beside !== undefined,
+    trialFor(settings),
+  );
   await takeIn(home, {
     id,
     name: daemon,
