@@ -183,6 +183,7 @@ describe("a switch whose documents could not be written", () => {
       machine.pass(5n * SECOND);
       machine.take({ type: "recording-failed", reason: "no space" });
     }
+    machine.looked();
     expect(deeds(machine.take({ type: "recorded" }))).toContainEqual({ type: "end-probation", failed: null });
   });
 
