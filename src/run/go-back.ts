@@ -50,10 +50,12 @@ function fromProbation({ layout, configuration }: GoBackContext, why: string): W
   return { from: note, to: note.from, saved, why, byHand: false };
 }
 
-function savedForProbation(layout: Layout, { performedAt }: ProbationNote): SavedHome {
+function savedForProbation(layout: Layout, { performedAt, saved: noted }: ProbationNote): SavedHome {
   const { outcomes } = requireOutcomes(layout);
   const outcome = outcomes.find((one) => one.home === layout.home && one.performedAt === performedAt);
-  const saved = outcome === undefined ? undefined : savedFor(listSavedHomes(layout, outcomes), outcome);
+  const all = listSavedHomes(layout, outcomes);
+  // Where the outcomes were lost, the note still says where the home was saved.
+  const saved = outcome === undefined ? all.find(({ path }) => path === noted) : savedFor(all, outcome);
   if (saved !== undefined) return saved;
   throw new NymvisorError({ what: "the home that was saved before the upgrade is there no more" });
 }

@@ -720,7 +720,11 @@ export class Supervisor {
       return goBack(
         { ...both, releaseCopy, recordsLater: true, emit: (event) => this.tellWayBack(event) },
         target,
-      ).finally(() => this.archivist.takeBack());
+      ).finally(() => {
+        this.archivist.takeBack();
+        // Else the next start of the daemon would see to it, which may be weeks away.
+        if (this.daemon !== undefined) this.inBackground(this.archivist.work());
+      });
     }
     return perform(
       {

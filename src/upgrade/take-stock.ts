@@ -14,7 +14,7 @@ import type { Emit } from "../model/events.ts";
 import { formatStamp } from "../model/instant.ts";
 import { objectionToUpgradeName, printable } from "../model/names.ts";
 import { operatorSchema } from "../model/operator.ts";
-import { outcomesSchema } from "../model/outcomes.ts";
+import { type Outcome, outcomesSchema } from "../model/outcomes.ts";
 import { type BuildLayout, buildLayout, type Layout } from "../model/paths.ts";
 import { sourceRecordsSchema } from "../model/source-records.ts";
 import { type Agreement, judgeAgreement } from "../policy/agreement.ts";
@@ -31,7 +31,7 @@ import { sweepUnfinishedBackups } from "./backup.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal } from "./journal.ts";
 import { readLastGood } from "./last-good.ts";
-import { changeOutcome } from "./outcomes.ts";
+import { changeOutcome, requireOutcomes } from "./outcomes.ts";
 import { disownCopy } from "./pending-archives.ts";
 import { readProbation, removeProbation } from "./probation-note.ts";
 import {
@@ -103,12 +103,14 @@ function settleProbation({ layout, clock }: StockContext): void {
   if (found.state === "missing") return;
   const record = readVersionRecord(layout);
   if (found.state === "found" && (record.state !== "found" || record.value.name === found.value.name)) return;
-  if (found.state === "found") {
-    const { performedAt } = found.value;
-    const change = { state: "left", decidedAt: clock.wall() } as const;
-    changeOutcome(layout, { home: layout.home, performedAt }, change);
+  // What cannot be read is no great loss: the version that runs has run before. But nobody is to wait for its verdict.
+  const isLeft = ({ home, state, performedAt }: Outcome) =>
+    home === layout.home &&
+    state === "on-probation" &&
+    (found.state === "unusable" || performedAt === found.value.performedAt);
+  for (const outcome of requireOutcomes(layout).outcomes.filter(isLeft)) {
+    changeOutcome(layout, outcome, { state: "left", decidedAt: clock.wall() });
   }
-  // What cannot be read is no loss either: the version that runs has run before.
   removeProbation(layout);
 }
 

@@ -47,6 +47,8 @@ describe("at a start", () => {
     await fixture.nextStart();
     expect(existsSync(layout.probation)).toBe(false);
     expect(readVersionRecord(layout)).toMatchObject({ value: { name: "1.1.0" } });
+    // Other nodes would wait for a verdict that never comes.
+    expect(states()).toEqual([["1.1.0", "left"]]);
   });
 
   test("a way back that is not written down yet is, with current, plan and outcome, and told as recovered", async () => {

@@ -142,7 +142,11 @@ function withWayBack(known: Outcomes, layout: Layout, journal: WayBackJournal, n
     byHand,
   };
   const isLeft = (outcome: Outcome) => outcome === left && outcome.state !== "rolled-back";
-  const outcomes = known.outcomes.map((outcome) => (isLeft(outcome) ? { ...outcome, ...change } : outcome));
+  // Of one that had failed before a person went back from it the bytes are as bad as they were.
+  const own = ({ state, why, byHand }: Outcome) => (state === "failed" ? { why, byHand } : {});
+  const outcomes = known.outcomes.map((outcome) =>
+    isLeft(outcome) ? { ...outcome, ...change, ...own(outcome) } : outcome,
+  );
   const isNoted = outcomes.some(({ home, performedAt, kind }) => {
     return home === layout.home && performedAt === startedAt && kind === "rollback";
   });

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Outcome } from "../../../src/model/outcomes.ts";
 import type { Layout } from "../../../src/model/paths.ts";
+import { badBytes } from "../../../src/policy/bad-releases.ts";
 import { type BulkDisk, nodeBulkDisk, useBulkDisk } from "../../../src/system/bulk-disk.ts";
 import type { Disk } from "../../../src/system/disk.ts";
+import { changeOutcome } from "../../../src/upgrade/outcomes.ts";
 import { findRolledBack } from "../../../src/upgrade/rolled-back.ts";
 import { readVersionRecord, requirePlan } from "../../../src/upgrade/shared-documents.ts";
 import { takeStock } from "../../../src/upgrade/take-stock.ts";
@@ -219,6 +222,21 @@ describe("a home that is exchanged", () => {
       ["rollback", "genesis", "passed"],
     ]);
   });
+});
+
+test("by hand from a version that had failed leaves its bytes as bad as they were", async () => {
+  await fixture.upgrade("1.1.0");
+  changeOutcome(layout, fixture.outcomes()[0] as Outcome, {
+    state: "failed",
+    why: "it exited",
+    sha256: "a".repeat(64),
+  });
+  await fixture.goBack({ byHand: true });
+  expect(fixture.outcomes()).toMatchObject([
+    { name: "1.1.0", state: "rolled-back", why: "it exited", byHand: false },
+    { name: "genesis", kind: "rollback", byHand: true },
+  ]);
+  expect([...badBytes(fixture.outcomes()).keys()]).toEqual(["a".repeat(64)]);
 });
 
 describe("a way back that was only prepared", () => {
