@@ -30,6 +30,8 @@ export interface ContentsOptions {
   signal?: AbortSignal | undefined;
   /** Told how many more bytes were read. */
   onRead(bytes: number): void;
+  /** Called between pieces: lets others have the machine, where that is due. */
+  breathe(): Promise<void> | undefined;
 }
 
 /** What a file system says that cannot share blocks between these two files, or between any. */
@@ -112,7 +114,7 @@ export async function findDifferences(
   { path, file, stat }: Source,
   hashes: BlockHashes,
   differences: Differences,
-  { chunks, signal, onRead }: ContentsOptions,
+  { chunks, signal, onRead, breathe }: ContentsOptions,
 ): Promise<void> {
   const size = Number(stat.size);
   hashes.resize(size);
@@ -125,6 +127,7 @@ export async function findDifferences(
     onRead(length);
     const runs = hashes.update(chunk, position, length);
     if (runs.length > 0) await differences.bytes(chunk.bytes, position, runs);
+    await breathe();
   };
   await readChunks({ path, file, ranges, chunks, signal, use });
 }

@@ -11,10 +11,11 @@ import { type FolderIdentity, walkHome } from "../archive/walk.ts";
 import { blockSizeFor, Chunk } from "./block-hashes.ts";
 import { ChangeLogWriter, prepareLog } from "./change-log.ts";
 import { CopiedFiles } from "./copied-files.ts";
-import { Cloner, SMALL } from "./copy-contents.ts";
+import { Cloner, type ContentsOptions, SMALL } from "./copy-contents.ts";
 import { CopyTree, openFolders } from "./copy-tree.ts";
 import { explained } from "./explained.ts";
 import { copyPaths, type FinishedCopy, writeNote } from "./finished-copy.ts";
+import { Pace } from "./pace.ts";
 import { type PassOptions, type PassResult, runPass, type Sink } from "./pass.ts";
 import { Records } from "./records.ts";
 import { RoundSink } from "./round-sink.ts";
@@ -43,12 +44,12 @@ export interface Copied {
   files: number;
 }
 
-/** Reads that are under way at once: in a round the daemon has the disk too, at the stop everybody waits. */
-const READS_IN_A_ROUND = 2;
+/**
+ * Reads that are under way at once. In a round one: writers of one file spin for its lock, on the processors that the daemon
+ * needs (measured: twice the time in the kernel with two). At the stop everybody waits.
+ */
+const READS_IN_A_ROUND = 1;
 const READS_AT_THE_STOP = 4;
-
-/** How long a round may hold the event loop, in milliseconds. */
-const LONGEST_TURN = 5;
 
 /**
  * A copy of a daemon's home that is made in rounds while the daemon runs, and brought up to the home once it has stopped.
@@ -98,16 +99,18 @@ export class HomeCopy {
   }
 
   /**
-   * Copies what is new or has changed since the last round, while the daemon runs. Durable when it returns.
+   * Copies what is new or has changed since the last round, while the daemon runs, and leaves it the machine for half of
+   * the time. Durable when it returns.
    * @returns how much was written. What changed too short a time ago to be certain of is copied again by the next round.
    */
   async round(): Promise<Copied> {
     return this.#guarded(async () => {
       const syncs = new SyncQueue();
-      const chunks = this.#chunks.slice(0, READS_IN_A_ROUND);
-      const sink = new RoundSink({ ...this.#context(chunks), syncs });
+      const pace = new Pace();
+      const breathe = () => pace.breathe();
+      const sink = new RoundSink({ ...this.#context(this.#chunks.slice(0, READS_IN_A_ROUND), breathe), syncs });
       try {
-        await this.#pass(sink, { breathe: takeTurns(), isDoubtful: () => false, isLive: true });
+        await this.#pass(sink, { breathe, isDoubtful: () => false, isLive: true });
         await sink.finish();
       } finally {
         await syncs.settle();
@@ -131,13 +134,13 @@ export class HomeCopy {
       await this.#prepareLog();
       const syncs = new SyncQueue();
       const log = new ChangeLogWriter(this.#paths.log);
-      const sink = new StopSink({ ...this.#context(this.#chunks), syncs, log, stored: this.#paths.stored });
+      const sink = new StopSink({ ...this.#context(this.#chunks, noPause), syncs, log, stored: this.#paths.stored });
       try {
         const root = { path: encodePath(this.#home), name: asBytePath(""), gone: false, kind: "folder" } as const;
         await sink.folder({ ...root, stat: ofNode(lstatSync(this.#home, { bigint: true })) });
         const isDoubtful: PassOptions["isDoubtful"] = (stat) =>
           mapped.size > 0 && mapped.has(`${stat.dev}:${stat.ino}`);
-        const result = await this.#pass(sink, { breathe: noTurns, isDoubtful, isLive });
+        const result = await this.#pass(sink, { breathe: noPause, isDoubtful, isLive });
         const changes = await sink.finish();
         return this.#complete(result, sink, changes);
       } finally {
@@ -169,7 +172,7 @@ export class HomeCopy {
     });
   }
 
-  #context(chunks: readonly Chunk[]) {
+  #context(chunks: readonly Chunk[], breathe: ContentsOptions["breathe"]) {
     const { signal, onProgress } = this.#request;
     const onRead = (bytes: number) => {
       this.#read += bytes;
@@ -180,7 +183,7 @@ export class HomeCopy {
       files: this.#files,
       cloner: this.#cloner,
       buffer: this.#buffer,
-      contents: { chunks, signal, onRead },
+      contents: { chunks, signal, onRead, breathe },
     };
   }
 
@@ -216,24 +219,14 @@ export async function discardCopy(path: string): Promise<void> {
 
 async function sizeOf({ home, excluded, exclude, rebuildable }: CopyRequest): Promise<number> {
   const isRebuildable = pathFilter(rebuildable);
-  const breathe = takeTurns();
+  const pace = new Pace();
   let bytes = 0;
   for (const found of walkHome(home, excluded, { leaveOut: pathFilter(exclude) })) {
-    const turn = breathe();
+    const turn = pace.breathe();
     if (turn !== undefined) await turn;
     if (!found.gone && found.kind === "file" && !isRebuildable(found.name)) bytes += found.stat.byteCount;
   }
   return bytes;
 }
 
-/** Lets the event loop go on whenever {@link LONGEST_TURN} has passed since it did. */
-function takeTurns(): () => Promise<void> | undefined {
-  let last = performance.now();
-  const turn = async () => {
-    await new Promise((resolve) => setImmediate(resolve));
-    last = performance.now();
-  };
-  return () => (performance.now() - last < LONGEST_TURN ? undefined : turn());
-}
-
-function noTurns(): undefined {}
+function noPause(): undefined {}
