@@ -103,9 +103,9 @@ export function passTime(probation: Probation, now: bigint): Probation {
   return now <= countedTo ? probation : { ...probation, spent: spent + now - countedTo, countedTo: now };
 }
 
-/** Its process has started: it is looked at as soon as that can be. */
+/** Its process has started: it is looked at as soon as that can be. What the start itself took proves nothing. */
 export function processStarted(before: Probation, now: bigint): Probation {
-  const started: Probation = { ...passTime(before, now), look: { state: "due", at: now } };
+  const started: Probation = { ...before, countedTo: now, look: { state: "due", at: now } };
   if (before.wellFrom === null) return started;
   // The one before was well, and was stopped by nymvisor itself: nothing is held against this one, which only starts.
   return { ...started, proven: provenBy(before), wellFrom: null, toleratedTo: startingUntil(started) };

@@ -588,3 +588,9 @@ test("whatever happens to it, it passes and fails exactly when the whole story s
   );
   expect([...seen].toSorted()).toEqual(["failed", "goes on", "passed"]);
 });
+
+test("what a start takes is no time in which a version could have proven itself", () => {
+  const started = goThrough(begin({ limit: 90 }), [60, "started"], [60, "well"]);
+  expect(verdict(goThrough(started, [91, "well"]))).toBe("goes on");
+  expect(verdict(goThrough(started, [150, "well"]))).toBe("passed");
+});
