@@ -1,7 +1,7 @@
 import { type BuildInfo, sameBuild } from "../model/build-info.ts";
 import type { Plan, UpgradeInfo } from "../model/documents.ts";
 import { formatInstant, type Instant, parseInstant } from "../model/instant.ts";
-import { objectionToUpgradeName } from "../model/names.ts";
+import { objectionToUpgradeName, printable } from "../model/names.ts";
 import { compareReleaseVersions } from "./release-order.ts";
 
 /** What runs, as far as a new announcement is compared with it. */
@@ -144,7 +144,9 @@ export function objectionToEntry(entry: UpgradeInfo, plan: Plan, runs: string, o
   if (objection !== undefined) return `it cannot be used as a name: ${objection}`;
   if (plan.queuedUp.find(({ name }) => name === entry.name) !== entry)
     return "the plan holds another entry of that name";
-  const order = compareReleaseVersions(entry.version, runs);
-  if (order !== undefined && order < 0 && !ownedByPerson) return `its version is lower than ${runs}, which runs`;
-  return null;
+  const isLower = (than: string) => (compareReleaseVersions(entry.version, than) ?? 0) < 0 && !ownedByPerson;
+  if (isLower(runs)) return `its version is lower than ${runs}, which runs`;
+  // A home that was put back by itself is behind the others: they would not start any more on what it takes them to.
+  const { version } = plan.current;
+  return isLower(version) ? `its version is lower than ${printable(version)}, which other nodes run` : null;
 }

@@ -187,8 +187,10 @@ export function waitedWithoutProcess(probation: Probation, now: bigint): Probati
 }
 
 export function hasPassed(probation: Probation): boolean {
+  const { failed, look } = probation;
   const left = leftUntilPassed(probation);
-  return probation.failed === null && left !== null && left <= 0n;
+  // The time goes on while it is looked at; only the answer tells whether it was well in it.
+  return failed === null && look.state === "due" && left !== null && left <= 0n;
 }
 
 /** When, on the monotonic clock, something has to be decided about it although nothing happens. */

@@ -17,6 +17,7 @@ import { leftCopies, noteArchived, type PendingArchive, pendingArchives } from "
 import { pruneBinaries } from "../upgrade/prune-binaries.ts";
 import { pruneRolledBack } from "../upgrade/rolled-back.ts";
 import { readVersionRecord } from "../upgrade/shared-documents.ts";
+import { copyOnWayBack } from "../upgrade/way-back/journal.ts";
 
 export interface ArchivistContext {
   layout: Layout;
@@ -102,7 +103,7 @@ export class Archivist {
 
   private next(): PendingArchive | undefined {
     if (this.over.signal.aborted) return undefined;
-    const taken = [this.context.copyInUse(), this.released];
+    const taken = [this.context.copyInUse(), copyOnWayBack(this.context.layout), this.released];
     return pendingArchives(this.context.layout).find(({ copy }) => !taken.includes(copy));
   }
 
@@ -142,7 +143,7 @@ export class Archivist {
 
   private async clearAway(): Promise<void> {
     const { layout, emit } = this.context;
-    const needed = [this.context.copyInUse(), this.context.copyOnProbation(), this.released];
+    const needed = [this.context.copyInUse(), this.context.copyOnProbation(), copyOnWayBack(layout), this.released];
     for (const copy of leftCopies(layout, needed)) {
       await this.context.discardCopy(copy);
       emit({ type: "sweep.removed", path: copy });

@@ -8,13 +8,14 @@ import { buildLayout, type Layout } from "../model/paths.ts";
 import type { HoldLine } from "../model/render-wishes.ts";
 import type { Configuration } from "../model/settings.ts";
 import { isBehind, judgeAgreement } from "../policy/agreement.ts";
-import { objectionToBytes, trialElsewhere, wentBackFrom } from "../policy/bad-releases.ts";
+import { objectionToBytes, wentBackFrom } from "../policy/bad-releases.ts";
 import { askFromOf, fingerprintOf, isOwnedByPerson, objectionToEntry } from "../policy/incoming.ts";
 import { objectionToWish, orderOf } from "../policy/operator-wishes.ts";
 import type { PlanView, QueuedUpgrade } from "../policy/run-state.ts";
 import { readCurrent } from "../upgrade/current.ts";
 import { knownChecksums } from "../upgrade/known-checksums.ts";
 import { requireOperator } from "../upgrade/operator.ts";
+import { triedElsewhere } from "../upgrade/other-nodes.ts";
 import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { inOrder, readHistory, readUpgradeInfo, readVersionRecord, requirePlan } from "../upgrade/shared-documents.ts";
 import { readStaged } from "../upgrade/staged.ts";
@@ -88,7 +89,8 @@ function viewEntry(
 }
 
 /**
- * What keeps this home from following `current`: it has gone back from there, or another home is still trying it.
+ * What keeps this home from following `current`: it has gone back from there, those bytes have failed on another home, where
+ * they stay, or another home is still trying them.
  * @param now undefined: nobody is waited for.
  */
 function aboutForward(
@@ -97,9 +99,11 @@ function aboutForward(
   now: Instant | undefined,
 ): Pick<PlanView, "forwardObjection" | "forwardWaitsFor"> {
   const { outcomes } = requireOutcomes(layout);
+  const bytes = readStaged(buildLayout(layout, current))?.sha256;
+  const failed = bytes === undefined ? null : objectionToBytes(outcomes, [bytes]);
   return {
-    forwardObjection: wentBackFrom(outcomes, layout.home, current),
-    forwardWaitsFor: now === undefined ? null : trialElsewhere(outcomes, layout.home, current, now),
+    forwardObjection: wentBackFrom(outcomes, layout.home, current) ?? failed,
+    forwardWaitsFor: now === undefined ? null : triedElsewhere(layout, current, now),
   };
 }
 

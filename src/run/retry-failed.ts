@@ -2,7 +2,7 @@ import { NymvisorError } from "../model/errors.ts";
 import { printable } from "../model/names.ts";
 import { buildLayout, type Layout } from "../model/paths.ts";
 import { typed } from "../model/render-wishes.ts";
-import { describeFailure, failureOfBytes, forgive, wentBackFrom } from "../policy/bad-releases.ts";
+import { describeFailure, failureOfBytes, forgive, objectionToBytes, wentBackFrom } from "../policy/bad-releases.ts";
 import { requireOutcomes, writeOutcomes } from "../upgrade/outcomes.ts";
 import { readNote } from "../upgrade/staged.ts";
 import { isVersion } from "./known-releases.ts";
@@ -25,10 +25,13 @@ export function refuseFailed(
   });
 }
 
-/** Whether this is what other nodes run by now, and this home alone has gone back from it. */
+/** Whether this is what other nodes run by now, and this home does not follow: it has gone back from it, or it has failed there. */
 export function strayedFrom({ layout, name, build }: ReleaseDesk, word: string | null): boolean {
   if (word !== name && (word === null || !isVersion(build.build_version, word))) return false;
-  return wentBackFrom(requireOutcomes(layout).outcomes, layout.home, name) !== null;
+  const { outcomes } = requireOutcomes(layout);
+  const bytes = readNote(buildLayout(layout, name))?.sha256;
+  const failed = bytes !== undefined && objectionToBytes(outcomes, [bytes]) !== null;
+  return failed || wentBackFrom(outcomes, layout.home, name) !== null;
 }
 
 /** Durable when it returns. Under the lock. */

@@ -194,6 +194,7 @@ export class Supervisor {
     if (restored !== "none") emit({ type: "restore.recovered", home: layout.home, outcome: restored });
     await this.settleWayBack();
     const settled = await this.settle(signal);
+    await this.sweepUnpacked();
     const home = await examine({ ...this.context, signal });
     this.runs = home.record?.binaryDetails ?? home.buildInfo;
     const view = this.firstView(home.current.name, this.runs, settled);
@@ -797,6 +798,11 @@ export class Supervisor {
     await withLock(layout.upgradeLock, "the documents of an upgrade", () => {
       if (!recordPending({ layout, clock, emit })) takeStock({ layout, clock, emit });
     });
+    await this.sweepUnpacked();
+  }
+
+  private async sweepUnpacked(): Promise<void> {
+    const { layout, emit } = this.context;
     try {
       await sweepUnpacked(layout);
     } catch (error) {

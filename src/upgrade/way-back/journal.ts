@@ -1,8 +1,9 @@
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { buildInfoSchema } from "../../model/build-info.ts";
 import { instantSchema, upgradeInfoSchema } from "../../model/documents.ts";
 import type { Layout } from "../../model/paths.ts";
-import { type Found, readDocument, writeDocument } from "../../system/documents.ts";
+import { type Found, readDocument, requireUsable, writeDocument } from "../../system/documents.ts";
 import { makeFolderDurably, removeFileDurably } from "../../system/durable.ts";
 import { exchangeSchema } from "../backups/restore-journal.ts";
 
@@ -41,6 +42,17 @@ export type WayBackJournal = z.infer<typeof wayBackSchema>;
 
 export const readWayBackJournal = (layout: Layout): Found<WayBackJournal> =>
   readDocument(wayBackSchema, layout.wayBack);
+
+/**
+ * The copy that a way back has taken the home from, or is about to, until all of it is written down: part of it may have
+ * become the home, so that it is no backup of anything. Null: there is none.
+ * @throws {NymvisorError} if the journal cannot be used.
+ */
+export function copyOnWayBack(layout: Layout): string | null {
+  const journal = requireUsable(readWayBackJournal(layout), layout.wayBack, "start nymvisor run, which says more");
+  if (journal?.saved?.kind !== "copy") return null;
+  return join(layout.copies, basename(journal.saved.path));
+}
 
 /** Durable when it returns. */
 export function writeWayBackJournal(layout: Layout, journal: WayBackJournal): void {
