@@ -404,7 +404,12 @@ export function record(context: RecordContext, journal: Journal): void {
 export function switchedAt(layout: Layout, { to, startedAt, performedAt }: Journal): Journal["performedAt"] {
   const history = readHistory(layout);
   const last = history.state === "found" ? history.value.history.at(-1) : undefined;
-  return last?.info.name === to.name && last.performedAt >= startedAt ? last.performedAt : performedAt;
+  if (last?.info.name !== to.name || last.performedAt < startedAt) return performedAt;
+  // One that has its verdict is an earlier one, which was tried again since the clock was set back.
+  const isOver = requireOutcomes(layout).outcomes.some(
+    ({ home, state, performedAt: at }) => home === layout.home && at === last.performedAt && state !== "on-probation",
+  );
+  return isOver ? performedAt : last.performedAt;
 }
 
 type RecordContext = Pick<TransactionContext, "layout" | "clock" | "emit">;
