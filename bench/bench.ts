@@ -9,6 +9,7 @@ import { Homes, type Part } from "./parts/part.ts";
 import { restore } from "./parts/restore.ts";
 import { serving } from "./parts/serving.ts";
 import { notRebuildable, rebuildable, rewritten } from "./parts/shutdown.ts";
+import { wayBack } from "./parts/way-back.ts";
 import { loadNow, machine, Report } from "./report.ts";
 import { type Options, prepareSetting, type Setting } from "./setting.ts";
 import { openSite, SITES, type Site } from "./sites.ts";
@@ -18,14 +19,17 @@ import { Undo } from "./undo.ts";
  * `bun run bench`: what an upgrade costs, beside a bare "SIGINT, wait, start" of the same two binaries on the same home in
  * the same run. Absolute times are this machine's; what counts is how far the figures lie above the bare ones.
  *
- * `--only downtime-1g,restore` measures these parts, `--on here,btrfs` on these file systems; `--quick` is what takes
- * minutes, not a quarter of an hour. Homes lie below `--folder`, which must not be in memory.
+ * `--only downtime-1g,way-back` measures these parts, `--on here,btrfs` on these file systems; `--quick` is what takes
+ * minutes, not a quarter of an hour. Homes lie below `--folder`, which must not be in memory. The figures of everything go
+ * to `results/bench.json`, those of some parts to `results/part.json`.
  */
 
 /** In this order; a part may go on with the archive that the one before it has left. */
 const PARTS: readonly Part[] = [
   basic,
   downtime(64),
+  wayBack(64),
+  wayBack(1024),
   downtime(1024),
   restore,
   archive,
@@ -38,6 +42,8 @@ const PARTS: readonly Part[] = [
 ];
 
 interface Choice {
+  /** Everything is measured. */
+  whole: boolean;
   parts: readonly Part[];
   sites: readonly string[];
   folder: string;
@@ -59,8 +65,11 @@ function readChoice(): Choice {
   });
   const { quick } = values;
   return {
+    whole: values.only === undefined && values.on === undefined && !quick,
     parts:
-      values.only === undefined ? PARTS.filter((part) => part.quick || !quick) : values.only.split(",").map(partOf),
+      values.only === undefined
+        ? PARTS.filter((part) => part.quick || !quick)
+        : values.only.split(",").flatMap(partsOf),
     sites: values.on?.split(",") ?? (quick ? SITES.slice(0, 1) : SITES),
     folder: values.folder,
     options: {
@@ -72,10 +81,11 @@ function readChoice(): Choice {
   };
 }
 
-function partOf(name: string): Part {
-  const part = PARTS.find((part) => part.name === name);
-  if (part === undefined) throw new Error(`there is no part ${name}; there are ${PARTS.map(({ name }) => name)}`);
-  return part;
+/** The part of that name, or all sizes of it. */
+function partsOf(name: string): Part[] {
+  const parts = PARTS.filter((part) => part.name === name || part.name.startsWith(`${name}-`));
+  if (parts.length === 0) throw new Error(`there is no part ${name}; there are ${PARTS.map(({ name }) => name)}`);
+  return parts;
 }
 
 async function measure(setting: Setting, { parts, sites }: Choice): Promise<void> {
@@ -107,7 +117,7 @@ async function measurePart(setting: Setting, site: Site, homes: Homes, part: Par
 function publish(report: Report, choice: Choice): void {
   const results = join(import.meta.dir, "results");
   mkdirSync(results, { recursive: true });
-  const path = join(results, "bench.json");
+  const path = join(results, choice.whole ? "bench.json" : "part.json");
   const facts = { at: new Date().toISOString(), machine: machine(), options: choice.options };
   writeFileSync(path, `${JSON.stringify({ ...facts, ...report.json() }, null, 2)}\n`);
   process.stdout.write(`${report.table()}\n\n${JSON.stringify(facts)}\nwritten to ${path}\n`);

@@ -58,8 +58,8 @@ function pagesMib(mib: number): number {
 }
 
 /** Pages at random places of a database, a sixteenth of it. */
-export function usualWork({ mib }: BenchHome): StopWork {
-  return { version: OLD, rewritePages: { file: PAGES, bytes: (pagesMib(mib) / 16) * MIB } };
+export function usualWork({ mib }: BenchHome, version = OLD): StopWork {
+  return { version, rewritePages: { file: PAGES, bytes: (pagesMib(mib) / 16) * MIB } };
 }
 
 /** Makes a file that a node replaces at its stop, and takes it away again. */

@@ -34,30 +34,40 @@ export interface BareRestart {
   start: number;
 }
 
+/** From one version to another. */
+interface Step {
+  from: string;
+  to: string;
+}
+
+const FORTH: Step = { from: OLD, to: NEW };
+export const BACK: Step = { from: NEW, to: OLD };
+
 /** The floor: the two binaries on the same home, without anything in between but what `between` does. */
 export async function bareRestart(
   { folder, oldNode, newNode, undo }: Setting,
   home: BenchHome,
   work: NodeWork,
-  between: () => Promise<void> = async () => {},
+  { between = async () => {}, step: { from, to } = FORTH }: { between?: () => Promise<void>; step?: Step } = {},
 ): Promise<BareRestart> {
   forgetUpgrades(home);
   const events = new SampleEvents(join(folder, `${nextName()}.jsonl`));
   const env = nodeEnvironment(home, events);
-  const start = (binary: string) => {
+  const start = (version: string) => {
+    const binary = version === OLD ? oldNode : newNode;
     const node = Bun.spawn([binary, ...nodeWords(work)], { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" });
     const end = undo.add(`the node ${node.pid}`, () => endProcess(node.pid, LONG.within));
     return { node, end };
   };
-  const old = start(oldNode);
-  await events.wait("started", { version: OLD, ...LONG });
+  const old = start(from);
+  await events.wait("started", { version: from, ...LONG });
   old.node.kill("SIGINT");
   await old.node.exited;
   await between();
   const before = Date.now();
-  const next = start(newNode);
-  const ended = await events.wait("exiting", { version: OLD, ...LONG });
-  const again = await events.wait("started", { version: NEW, ...LONG });
+  const next = start(to);
+  const ended = await events.wait("exiting", { version: from, ...LONG });
+  const again = await events.wait("started", { version: to, ...LONG });
   old.end();
   next.end();
   return { downtime: again.at - ended.at, start: again.at - before };

@@ -13,6 +13,8 @@ const LINES = {
   copyDone: /the copy is complete: .* in (.+)$/,
   switched: /current is now /,
   archived: /backed up into .* in (.+)$/,
+  passed: / has proven itself$/,
+  failed: / did not prove itself: /,
 } as const;
 
 export type Step = keyof typeof LINES;

@@ -60,7 +60,8 @@ export class Supervised {
   #end: () => void = () => {};
   #announcedAt = Number.NaN;
 
-  constructor(setting: Setting, home: BenchHome, work: NodeWork) {
+  /** @param settings of nymvisor, as variables. */
+  constructor(setting: Setting, home: BenchHome, work: NodeWork, settings: Record<string, string> = {}) {
     this.#setting = setting;
     this.#home = home;
     this.#name = nextName();
@@ -73,6 +74,7 @@ export class Supervised {
       NYMVISOR_UPSTREAM_POLLING_RATE: "1s",
       // A node that rewrites everything at its stop takes its time.
       DAEMON_SHUTDOWN_GRACE_PERIOD: "120s",
+      ...settings,
     };
   }
 
@@ -117,10 +119,11 @@ export class Supervised {
     await run([this.#setting.nymvisor, ...words], this.#env);
   }
 
-  announce(): void {
-    const { server, newNode, checksum, options } = this.#setting;
+  /** @param mibPerSecond of the line that the new binary comes over. */
+  announce(mibPerSecond = this.#setting.options.lineMibPerSecond): void {
+    const { server, newNode, checksum } = this.#setting;
     const path = `/binaries/${this.#name}`;
-    server.serveFile(path, newNode, { bytesPerSecond: options.lineMibPerSecond * MIB });
+    server.serveFile(path, newNode, { bytesPerSecond: mibPerSecond * MIB });
     this.#announcedAt = Date.now();
     server.announce(`${this.#name}/nym-node`, {
       manual: false,
@@ -161,6 +164,13 @@ export class Supervised {
       writtenMib: (bytesWrittenBy(this.pid) - (own?.written ?? 0)) / MIB,
       path: /backed up into (\S+):/.exec(line)?.[1] ?? "",
     };
+  }
+
+  /** Once the old version runs again. @returns milliseconds from the new process's last word to the old one's first. */
+  async putBack(): Promise<number> {
+    const again = await this.events.wait("started", { version: OLD, count: 2, ...LONG });
+    const ended = await this.events.wait("exiting", { version: NEW });
+    return again.at - ended.at;
   }
 
   async end(): Promise<void> {

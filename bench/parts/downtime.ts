@@ -58,7 +58,7 @@ export function downtime(mib: number): Part {
   };
 }
 
-function sizeName(mib: number): string {
+export function sizeName(mib: number): string {
   return mib < 1024 ? `${mib}m` : `${mib / 1024}g`;
 }
 

@@ -25,9 +25,9 @@ export const noRoom: Part = {
     const home = makeHome({ name, folder: mounted, reflinks: false }, HOME_MIB);
     const work = { atStop: usualWork(home) };
     const plain = `${home.outer}/plain.gz`;
-    const pack = async () =>
+    const between = async () =>
       void (await shell('tar -C "$1" --exclude=./nymvisor -cf - . | gzip -1 > "$2"; sync "$2"', home.path, plain));
-    const { downtime: floor } = await bareRestart(setting, home, work, pack);
+    const { downtime: floor } = await bareRestart(setting, home, work, { between });
     rmSync(plain);
     const upgraded = await superviseUpgrade(setting, home, work);
     if (!Number.isNaN(upgraded.saving)) throw new Error("there was room for a copy after all");

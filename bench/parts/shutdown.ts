@@ -50,7 +50,7 @@ export const rewritten: Part = {
     const bare: number[] = [];
     const own: number[] = [];
     for (let round = 1; round <= Math.min(options.rounds, FEWER_ROUNDS); round += 1) {
-      bare.push((await bareRestart(setting, home, work, () => copyPlainly(home))).downtime);
+      bare.push((await bareRestart(setting, home, work, { between: () => copyPlainly(home) })).downtime);
       rmSync(plainCopy(home), { recursive: true });
       const upgraded = await superviseUpgrade(setting, home, work);
       own.push(upgraded.downtime);
