@@ -117,7 +117,7 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     upgrades: join(upgradeData, "upgrades"),
     home,
     homeNymvisor,
-    homeLock: join(homeNymvisor, "run.lock"),
+    homeLock: homeLockOf(home),
     daemonRecord: join(homeNymvisor, "daemon.json"),
     versionRecord: join(homeNymvisor, "current-version-info.json"),
     rustVersionRecord: join(homeNymvisor, "current-version.json"),
@@ -127,6 +127,11 @@ export function layoutOf(homeDirectory: string, configuration: Configuration, up
     replaced: join(homeNymvisor, "replaced"),
     rolledBack: join(homeNymvisor, "rolled-back"),
   };
+}
+
+/** What the one nymvisor that runs the daemon of a home holds. */
+export function homeLockOf(home: string): string {
+  return join(home, "nymvisor", "run.lock");
 }
 
 /** The paths of one build: `genesis`, or an upgrade. */

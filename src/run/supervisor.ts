@@ -39,6 +39,7 @@ import { allowsHttp, type SourceName, sourcesFor } from "../upstream/sources.ts"
 import { AnnouncementIntake } from "./announcement-intake.ts";
 import { announcementSource } from "./announcement-source.ts";
 import { Archivist } from "./archivist.ts";
+import { AwaitedTrial } from "./awaited-trial.ts";
 import { GithubSource } from "./github-source.ts";
 import { goBack, keepLines } from "./go-back.ts";
 import { releasePolicy, scheduleAnnounced, spreadSeed } from "./operator-policy.ts";
@@ -68,9 +69,6 @@ const WALL_CLOCK_LOOK_MS = 1_000;
 
 /** How long after a failure the plan is read again, though nobody has changed it. */
 const READ_AGAIN_MS = 10_000;
-
-/** How often it is looked whether another node has come to a verdict, though nothing was heard of it. */
-const WAITING_LOOK_MS = 60_000;
 
 /** How long an archive may still take when nymvisor was asked to end, in milliseconds. */
 const ARCHIVES_AT_THE_END_MS = 2_000;
@@ -124,6 +122,7 @@ export class Supervisor {
   private github: GithubSource | undefined;
   private seed: string | undefined;
   private readonly trial: Trial;
+  private readonly awaited: AwaitedTrial;
   /** The daemon that was started last, whether or not it still runs. */
   private started: Daemon | undefined;
   /** What people had said when that was read last. */
@@ -140,6 +139,7 @@ export class Supervisor {
       copyInUse: () => this.copyInUse,
       copyOnProbation: () => copyOnProbation(context.layout, this.trial.note()),
     });
+    this.awaited = new AwaitedTrial(context.clock);
     this.trial = new Trial({ ...context, signal: this.over.signal });
   }
 
@@ -197,7 +197,8 @@ export class Supervisor {
     await this.sweepUnpacked();
     const home = await examine({ ...this.context, signal });
     this.runs = home.record?.binaryDetails ?? home.buildInfo;
-    const view = this.firstView(home.current.name, this.runs, settled);
+    const first = this.firstView(home.current.name, this.runs, settled);
+    const { view, lookAgainIn } = this.awaited.judge(first);
     signal.throwIfAborted();
     const { daemon, policy, health, rollback } = configuration;
     this.state = initialState(
@@ -225,7 +226,7 @@ export class Supervisor {
     this.watcher = this.context.services.watchPlan(layout, () => this.readPlan(), emit);
     this.take({ type: "plan-read", plan: { ...view, behind: home.agreement.state === "behind" } });
     // As in `readPlan`: the node that is waited for may never tell.
-    if (view.forwardWaitsFor !== null) this.readPlanIn(WAITING_LOOK_MS);
+    if (lookAgainIn !== null) this.readPlanIn(lookAgainIn);
   }
 
   /** A way back that was interrupted may have left the home in either place: nothing is started before that is settled. */
@@ -845,9 +846,10 @@ export class Supervisor {
       if (this.planUnreadable !== undefined) emit({ type: "plan.readable-again", path: layout.plan });
       this.planUnreadable = undefined;
       this.copiesDue = true;
-      this.take({ type: "plan-read", plan: view, untouched });
+      const awaited = this.awaited.judge(view);
+      this.take({ type: "plan-read", plan: awaited.view, untouched });
       // The node that is waited for may never tell.
-      if (view.forwardWaitsFor !== null) this.readPlanIn(WAITING_LOOK_MS);
+      if (awaited.lookAgainIn !== null) this.readPlanIn(awaited.lookAgainIn);
     } catch (error) {
       const reason = adviceOf(error);
       if (reason !== this.planUnreadable) emit({ type: "plan.unreadable", path: layout.plan, reason });

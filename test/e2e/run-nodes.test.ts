@@ -94,6 +94,7 @@ describe("two nodes of the same daemon on one box", () => {
     one.release("1.1.0");
     await using runOne = await one.run(["one"]);
     await waitForStart(one, "1.1.0");
+    await runOne.waitForLog(/1\.1\.0 has proven itself/);
     await runOne.stop();
     expect(two.record().version).toBe("1.0.0");
     await using runTwo = await two.run(["two"]);
@@ -116,6 +117,7 @@ describe("two nodes of the same daemon on one box", () => {
     one.release("1.2.0");
     runOne.signal("SIGHUP");
     await waitForStart(one, "1.2.0");
+    await runOne.waitForLog(/1\.2\.0 has proven itself/);
     await using runTwo = await two.run(["two"]);
     await waitForStart(two, "1.2.0");
     expect(startsOf(two)).toHaveLength(1);

@@ -31,7 +31,9 @@ test("three nodes on one box go through three upgrades one after another, each w
   try {
     using world = new World(server, home.path);
     for (const node of NODES) await world.takeIn(node);
-    const runs = await Promise.all(NODES.map((node) => world.start(["run", "run"], { node })));
+    const runs = await Promise.all(
+      NODES.map((node) => world.start(["run", "run"], { node, variables: { NYMVISOR_HEALTH_PROBATION: "50ms" } })),
+    );
     for (const run of runs) await run.waitForLog(/ started \(pid /, 20_000);
     for (const version of VERSIONS) {
       world.announce(version);
