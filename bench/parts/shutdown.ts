@@ -10,7 +10,7 @@ import type { Part } from "./part.ts";
 import { compareRestarts } from "./restarts.ts";
 
 const HOME_MIB = 1024;
-const FEWER_ROUNDS = 2;
+const FEWER_ROUNDS = 1;
 
 /** Of the filter that a nym-node keeps. */
 const FILTER_BYTES = 539_000_000;
