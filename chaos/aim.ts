@@ -1,5 +1,5 @@
 import { watch } from "node:fs";
-import { journalState } from "./disk.ts";
+import { journalState, wayBackState } from "./disk.ts";
 import type { ChaosNode } from "./node.ts";
 import type { Random } from "./random.ts";
 
@@ -8,12 +8,16 @@ export type Aim =
   | { at: "time"; milliseconds: number }
   /** So many milliseconds after the journal has come to this state. */
   | { at: "journal"; state: string; milliseconds: number }
+  /** The same for that of a way back. */
+  | { at: "way-back"; state: string; milliseconds: number }
   /** So many milliseconds after a line of the log. */
   | { at: "log"; words: string; milliseconds: number };
 
 const JOURNAL_STATES = ["copying", "stopping", "backing-up", "switching", "recording"] as const;
 
-/** Words of the lines between which an upgrade passes from one step to the next. */
+const WAY_BACK_STATES = ["preparing", "exchanging"] as const;
+
+/** Words of the lines between which an upgrade, or a way back, passes from one step to the next. */
 const LOG_WORDS = [
   "runs the instance",
   "is in the plan",
@@ -28,16 +32,23 @@ const LOG_WORDS = [
   "current is now",
   "started (pid",
   "backed up into",
+  "to prove itself",
+  "has proven itself",
+  "did not prove itself",
+  "going back from",
+  "the node is back on",
 ] as const;
 
 /** Some instants lie anywhere in the course of an upgrade; the others lie where it is narrow. */
 export function drawAim(random: Random): Aim {
   const milliseconds = random.pick([0, 0, random.between(0, 1), random.between(0, 4), random.between(0, 12)]);
-  switch (random.weighted({ time: 35, journal: 45, log: 20 })) {
+  switch (random.weighted({ time: 35, journal: 35, "way-back": 15, log: 20 })) {
     case "time":
       return { at: "time", milliseconds: random.between(0, 450) };
     case "journal":
       return { at: "journal", state: random.pick(JOURNAL_STATES), milliseconds };
+    case "way-back":
+      return { at: "way-back", state: random.pick(WAY_BACK_STATES), milliseconds };
     case "log":
       return { at: "log", words: random.pick(LOG_WORDS), milliseconds };
   }
@@ -50,6 +61,8 @@ export function describeAim(aim: Aim): string {
       return `${aim.milliseconds.toFixed(1)} ms in`;
     case "journal":
       return `${after} the journal says ${aim.state}`;
+    case "way-back":
+      return `${after} the way back is ${aim.state}`;
     case "log":
       return `${after} "${aim.words}"`;
   }
@@ -69,6 +82,7 @@ export async function reach(aim: Aim, node: ChaosNode, limit: number): Promise<v
   function watchJournal(): () => void {
     const watcher = watch(node.places.instanceData, (_, file) => {
       if (file === "journal.json" && aim.at === "journal" && journalState(node.places) === aim.state) seen.resolve();
+      if (file === "way-back.json" && aim.at === "way-back" && wayBackState(node.places) === aim.state) seen.resolve();
     });
     return () => watcher.close();
   }

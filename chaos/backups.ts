@@ -48,6 +48,7 @@ export class Backups {
   /** As they were looked at last. */
   private copies: readonly Backup[] = [];
   /** The moves of this home that were found to be covered, by an archive or until there is one. */
+  private readonly kept = new Set<string>();
   private readonly covered = new Map<string, "archive" | "copy">();
 
   constructor(
@@ -59,6 +60,11 @@ export class Backups {
 
   get count(): number {
     return this.read.size;
+  }
+
+  /** Homes that were kept of versions that were gone back from. */
+  get keptCount(): number {
+    return this.kept.size;
   }
 
   get moves(): number {
@@ -82,6 +88,7 @@ export class Backups {
     // Afterwards: one that was a copy until a moment ago is an archive by now.
     await this.readNew();
     this.coverMoves(diary, nameOf);
+    this.readKept();
   }
 
   private async readNew(): Promise<void> {
@@ -95,6 +102,29 @@ export class Backups {
         requireMode(path, 0o600);
         this.read.set(path, { name, path, diary: await this.unpack(path) });
       }
+    }
+  }
+
+  /** What a version had made of the home is as whole as the home. */
+  private readKept(): void {
+    const { rolledBack } = this.places;
+    if (!existsSync(rolledBack)) return;
+    requireMode(rolledBack, 0o700);
+    for (const name of readdirSync(rolledBack)) {
+      const folder = join(rolledBack, name);
+      // Without its note it is about to be removed, or its home is in use again.
+      if (!existsSync(join(folder, "note.json"))) continue;
+      requireMode(folder, 0o700);
+      const home = join(folder, "home");
+      const tree = readTree(home);
+      const differing = Object.keys({ ...tree, ...this.tree }).find((path) => tree[path] !== this.tree[path]);
+      if (differing !== undefined && existsSync(join(folder, "note.json"))) {
+        throw new Violation(
+          "kept",
+          `${home} holds ${tree[differing]} as ${differing}, and the home ${this.tree[differing]}`,
+        );
+      }
+      this.kept.add(folder);
     }
   }
 
@@ -190,7 +220,7 @@ export class Backups {
   }
 }
 
-function readDiary(home: string): string[] {
+export function readDiary(home: string): string[] {
   try {
     return readFileSync(join(home, DIARY), "utf8").split("\n").slice(0, -1);
   } catch (error) {

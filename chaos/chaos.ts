@@ -25,6 +25,8 @@ const USAGE = `Torments the release executable, and looks whether anything is lo
   bun run chaos --executable P  torments a copy of this one, instead of one that is built for it
   bun run chaos --keep          leaves the folders
   bun run chaos --parallel N    worlds at a time (3)
+
+^C ends it after the rounds that are under way, with a report of them; again: at once.
 `;
 
 /** A world ages: plan, history and backups grow with each round. */
@@ -78,6 +80,7 @@ class Chaos {
   private roundsGiven = 0;
   private worldsMade = 0;
   private told = 0;
+  private wrapsUp = false;
 
   constructor(private readonly options: Options) {}
 
@@ -105,6 +108,13 @@ class Chaos {
     };
   }
 
+  /** Begins no more rounds, so that there is a report of those that were. @returns whether it was asked for that before. */
+  wrapUp(): boolean {
+    const before = this.wrapsUp;
+    this.wrapsUp = true;
+    return before;
+  }
+
   /** Removes everything at once, for a person who does not want to wait. */
   abandon(): void {
     for (const world of this.open) world.abandon();
@@ -113,7 +123,7 @@ class Chaos {
 
   /** One world after the other, as long as there are rounds left and nothing is broken. */
   private async strand(nymvisor: string, mounted: boolean): Promise<void> {
-    while (this.roundsGiven < this.options.rounds && this.violation === null) {
+    while (this.roundsGiven < this.options.rounds && this.violation === null && !this.wrapsUp) {
       const rounds = Math.min(ROUNDS_IN_A_WORLD, this.options.rounds - this.roundsGiven);
       this.roundsGiven += rounds;
       this.worldsMade += 1;
@@ -135,7 +145,7 @@ class Chaos {
         this.told = tally.rounds;
         process.stderr.write(`${tally.rounds} rounds\n`);
       }
-      return this.violation === null;
+      return this.violation === null && !this.wrapsUp;
     };
     try {
       await withLimit(world.live(rounds, beginsRound), rounds * ROUND_LIMIT_MS);
@@ -176,6 +186,7 @@ if (options === undefined) {
     ["SIGTERM", 143],
   ] as const) {
     process.on(signal, () => {
+      if (signal === "SIGINT" && !chaos.wrapUp()) return;
       chaos.abandon();
       process.exit(status);
     });

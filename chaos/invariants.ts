@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Backups } from "./backups.ts";
 import type { Box } from "./box.ts";
-import { pathsBelow, readHistory, readPlan, readStatus, type SharedPlaces } from "./disk.ts";
+import { pathsBelow, readHistory, readOutcomes, readPlan, readStatus, type SharedPlaces } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ChaosNode } from "./node.ts";
 import { Violation } from "./violation.ts";
@@ -58,18 +58,25 @@ export function checkLedger(shared: SharedPlaces, nodes: readonly ChaosNode[], l
 /** Each home was saved before it moved, and each upgrade that was performed moved one. */
 export async function checkBackups(shared: SharedPlaces, backups: readonly Backups[], ledger: Ledger): Promise<void> {
   const names = new Map(ledger.all().map(({ name, version }) => [version, name]));
+  // First: what is performed from now on may be saved after the backups were read.
   const performed = readHistory(shared);
   for (const ofHome of backups) await ofHome.check((version) => names.get(version) ?? "genesis");
+  // What a home was put back from is the home by now.
+  const wentBack = new Set(readOutcomes(shared).flatMap(({ state, name }) => (state === "rolled-back" ? [name] : [])));
   for (const name of performed) {
+    if (wentBack.has(name)) continue;
     if (!backups.some((ofHome) => ofHome.has(name)))
       throw new Violation("backups", `there is none from before ${name}`);
   }
 }
 
 /** Of interrupted writes and of locks: none may be left by a run that started and ended as it should. */
-const LEFTOVER = /^\..*\.tmp-\d+-\d+-\d+$|\.lock$|^journal\.json$|^daemon\.json$/;
+const LEFTOVER = /^\..*\.tmp-\d+-\d+-\d+$|\.lock$|^(journal|daemon|probation|way-back)\.json$/;
+
+/** What is there only while something goes on, by its path. */
+const PASSING = /\/nymvisor\/restoring\/.|\/instances\/[^/]+\/data\/output\.log$/;
 
 export function checkNothingLeft(homeDirectory: string): void {
-  const left = pathsBelow(homeDirectory).filter((path) => LEFTOVER.test(basename(path)));
+  const left = pathsBelow(homeDirectory).filter((path) => LEFTOVER.test(basename(path)) || PASSING.test(path));
   if (left.length > 0) throw new Violation("tidy", `left behind: ${left.join(", ")}`);
 }

@@ -1,4 +1,5 @@
 import type { PlanFile } from "./disk.ts";
+import type { Fate } from "./marked-daemon.ts";
 
 /** What was announced to the nodes of one world, by either writer, and what may come of it. */
 export interface Announced {
@@ -24,6 +25,7 @@ export class Ledger {
   private readonly entries = new Map<string, Announced>();
   /** Of every whole binary that may lie where `current` points. */
   private readonly digests = new Map<string, string>();
+  private readonly fates = new Map<string, Fate>();
 
   add(entry: Omit<Announced, "taken" | "refused">): Announced {
     const added = { ...entry, taken: false, refused: null };
@@ -39,8 +41,18 @@ export class Ledger {
     return [...this.entries.values()];
   }
 
-  allow(digest: string, version: string): void {
+  allow(digest: string, version: string, fate: Fate = "well"): void {
     this.digests.set(digest, version);
+    this.fates.set(version, fate);
+  }
+
+  fateOf(version: string): Fate {
+    return this.fates.get(version) ?? "well";
+  }
+
+  /** The name of the build of a version. */
+  nameOf(version: string): string {
+    return this.all().find((entry) => entry.version === version)?.name ?? "genesis";
   }
 
   /** The version of a binary that may be `current`; undefined: no such one was ever served or added. */

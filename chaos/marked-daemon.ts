@@ -8,8 +8,15 @@ import { sampleBuildInfo } from "../test/support/sample-daemon.ts";
  * as long as it lives, so that two of one home find each other out however short their meeting is.
  */
 
+/** How a version proves itself: "dies" as soon as it has started, "dies-later" after a while, "sick" lives and says so. */
+export type Fate = "well" | "dies" | "dies-later" | "sick";
+
 export interface MarkedDaemon {
   version: string;
+  /** "well" unless it says otherwise. */
+  fate?: Fate;
+  /** Seconds after which one dies that dies later. */
+  lifetime?: number;
   /** Seconds between SIGINT and its end. */
   stopDelay?: number;
   /** Goes on after SIGINT, so that it has to be killed. */
@@ -32,6 +39,12 @@ export const MARKS = {
   silence: "CHAOS_SILENCE",
 } as const;
 
+/** Behind the name of the file that is locked: what the daemon that has started last says of itself. */
+const HEALTH = ".health";
+
+/** For `[health] command`: whether the daemon says that it is well. */
+export const HEALTH_COMMAND = `read -r says <"$${MARKS.life}${HEALTH}"; [ "$says" = well ] || { echo "it says: $says"; exit 1; }`;
+
 /** In the home: `start 1.2.0` and `stop 1.2.0`, in the order in which it happened. */
 export const DIARY = "diary";
 
@@ -46,7 +59,9 @@ export type DaemonEvent = { pid: number; version: string /** Milliseconds since 
 
 export function daemonProgram(daemon: MarkedDaemon): string {
   const { version, stopDelay = 0, ignoresInterrupt = false, forbidden = false, padding = "" } = daemon;
-  return `#!/bin/sh
+  const { fate = "well", lifetime = 0.1 } = daemon;
+  // Only that shell waits for a while without a child, which would outlive it.
+  return `#!${fate === "dies-later" ? "/bin/bash" : "/bin/sh"}
 # ${DAEMON} ${version}
 note() {
   printf '{"event":"%s","pid":%s,"version":"${version}","at":%s%s}\\n' \\
@@ -71,8 +86,11 @@ interrupted() {
 trap interrupted INT
 exec 9>>"$${MARKS.life}" 8<>"$${MARKS.silence}"
 flock --nonblock 9 8>&- || note not-alone ''
+echo ${fate === "sick" ? "sick" : "well"} >"$${MARKS.life}${HEALTH}"
 printf 'start ${version}\\n' >>"$NYMVISOR_DAEMON_HOME/${DIARY}"
 note started ",\\"parent\\":$PPID"
+${fate === "dies" ? "exit 3" : ""}
+${fate === "dies-later" ? `read -r -t ${lifetime} -u 8 _; exit 4` : ""}
 while :; do read -r _ <&8; done
 exit
 # ${padding}

@@ -1,4 +1,5 @@
-import { journalState, type NodePlaces } from "./disk.ts";
+import { existsSync } from "node:fs";
+import { journalState, type NodePlaces, wayBackState } from "./disk.ts";
 import { EventLog } from "./event-log.ts";
 import { NymvisorRun, type RunEnding } from "./nymvisor-run.ts";
 import { isStillAlive, processesWith, signalProcess } from "./processes.ts";
@@ -24,6 +25,11 @@ export class ChaosNode {
   private readonly lineListeners = new Set<(line: string) => void>();
   private readonly unmeasured: NymvisorRun[] = [];
   private readonly rivals = new Set<Bun.Subprocess>();
+  /** Runs whose daemon somebody has killed. */
+  private readonly daemonsKilled = new WeakSet<NymvisorRun>();
+  /** Of commands that hold this node's locks while they work on its home. */
+  private commands = 0;
+  private commandEnded = Number.NEGATIVE_INFINITY;
 
   constructor(
     readonly id: string,
@@ -64,7 +70,7 @@ export class ChaosNode {
   killRun(): boolean {
     const { run } = this;
     if (!run?.signal("SIGKILL", "it was killed")) return false;
-    const state = journalState(this.places);
+    const state = this.underWay();
     const { killsByJournal } = this.around.tally;
     killsByJournal[state] = (killsByJournal[state] ?? 0) + 1;
     this.around.timeline.note(this.id, `nymvisor ${run.pid} killed; the journal says ${state}`);
@@ -75,7 +81,7 @@ export class ChaosNode {
   async killDaemon(): Promise<boolean> {
     const daemon = this.events.livingDaemon();
     if (daemon === undefined) return false;
-    if (!this.around.restartOnFailure) this.run?.reasonsToEnd.push("its daemon was killed");
+    if (this.run !== undefined) this.daemonsKilled.add(this.run);
     if (!signalProcess(daemon, "SIGKILL")) return false;
     this.around.timeline.note(this.id, `daemon ${daemon.pid} (${daemon.version}) killed`);
     while (isStillAlive(daemon)) await Bun.sleep(1);
@@ -93,6 +99,40 @@ export class ChaosNode {
     this.rivals.add(rival);
     void rival.exited.then(() => this.rivals.delete(rival));
     return rival;
+  }
+
+  /** Types a command that may keep a run of this node from beginning. */
+  async beside<T>(command: () => Promise<T>): Promise<T> {
+    this.commands += 1;
+    try {
+      return await command();
+    } finally {
+      this.commands -= 1;
+      this.commandEnded = performance.now();
+    }
+  }
+
+  /** What goes on in it at this moment, by its journals. */
+  private underWay(): string {
+    const back = wayBackState(this.places);
+    if (back !== "none") return `way back ${back}`;
+    const upgrade = journalState(this.places);
+    return upgrade === "none" && existsSync(this.places.probation) ? "probation" : upgrade;
+  }
+
+  /** Why a run has ended that nobody has ended; undefined: there is no reason. */
+  private reasonOf(run: NymvisorRun, { status }: RunEnding): "daemon" | "command" | "disk" | undefined {
+    const last = run.log.findLast(({ line }) => line.includes("nymvisor ends with"))?.line ?? "";
+    const diesByItself = this.events.all().some((event) => {
+      return (
+        event.event === "started" && event.parent === run.pid && this.around.fateOf(event.version).startsWith("dies")
+      );
+    });
+    const isFailing = this.daemonsKilled.has(run) || diesByItself;
+    if (isFailing && /the daemon (exited|was ended)|the daemon could not be started/.test(last)) return "daemon";
+    const isBeside = this.commands > 0 || this.commandEnded >= run.startedAt;
+    if (isBeside && status === 1 && !run.listens) return "command";
+    return this.around.box.wasFullSince(run.startedAt) ? "disk" : undefined;
   }
 
   /** What is done now explains why a daemon is not there at once. */
@@ -179,13 +219,15 @@ export class ChaosNode {
     await Promise.all(rivals.map(({ exited }) => exited));
     if (!this.wanted || this.run !== run || this.around.over.aborted) return;
     if (run.reasonsToEnd.length === 0) {
-      if (!this.around.box.wasFullSince(run.startedAt)) {
+      const reason = this.reasonOf(run, ending);
+      if (reason === undefined) {
         this.around.fail(
           new Violation("conduct", `run ${run.pid} of ${this.id} ended by itself: ${ending.signal ?? ending.status}`),
         );
         return;
       }
-      this.around.tally.runsEndedByFullDisk += 1;
+      if (reason === "disk") this.around.tally.runsEndedByFullDisk += 1;
+      if (reason === "daemon") this.around.tally.runsEndedByDaemon += 1;
     }
     this.restart = setTimeout(() => this.begin(), this.random.between(0, 60));
   }

@@ -5,6 +5,8 @@ export interface RunEnding {
   signal: string | null;
 }
 
+const LAST_LINES_MS = 50;
+
 /** One `nymvisor run`, from its start to its end. */
 export class NymvisorRun {
   /** Of `performance.now()`. */
@@ -31,8 +33,10 @@ export class NymvisorRun {
     this.child = Bun.spawn([...command], { env, stdin: "ignore", stdout: "ignore", stderr: "pipe" });
     this.pid = this.child.pid;
     timeline.note(who, `run starts (pid ${this.pid})`);
-    void this.read();
-    this.exited = this.child.exited.then(() => {
+    const read = this.read();
+    this.exited = this.child.exited.then(async () => {
+      // What it said last; the daemon it may have left holds the same pipe.
+      await Promise.race([read, Bun.sleep(LAST_LINES_MS)]);
       const { exitCode: status, signalCode } = this.child;
       this.ending = { status, signal: signalCode === null ? null : String(signalCode) };
       timeline.note(who, `run ${this.pid} ended: ${this.ending.signal ?? status}`);

@@ -22,12 +22,18 @@ const EXECUTE_EVERY_MS = 40;
 const { shared, nodes } = JSON.parse(process.argv[2] ?? "") as OnlookerTask;
 const plan = new WatchedDocument(shared.plan, true);
 const history = new WatchedDocument(shared.history, true);
-const documents = nodes.flatMap((node) => [
-  new WatchedDocument(node.versionRecord, true),
-  new WatchedDocument(node.journal, false),
-  new WatchedDocument(node.status, true),
-  new WatchedDocument(node.daemonRecord, false),
-]);
+const documents = [
+  new WatchedDocument(shared.outcomes, true),
+  new WatchedDocument(shared.operator, true),
+  ...nodes.flatMap((node) => [
+    new WatchedDocument(node.versionRecord, true),
+    new WatchedDocument(node.journal, false),
+    new WatchedDocument(node.probation, false),
+    new WatchedDocument(node.wayBack, false),
+    new WatchedDocument(node.status, true),
+    new WatchedDocument(node.daemonRecord, false),
+  ]),
+];
 const infos = new Map<string, WatchedDocument[]>();
 const census = new DaemonCensus(nodes.map(({ home }) => home));
 const taken = new Set<string>();

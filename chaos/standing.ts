@@ -1,13 +1,17 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import {
   binaryIn,
   buildFolder,
   journalState,
+  type OutcomeEntry,
   readCurrent,
+  readOperator,
+  readOutcomes,
   readPlan,
   readRecord,
   readStatus,
   type SharedPlaces,
+  wayBackState,
 } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
 import { sha256 } from "./marked-daemon.ts";
@@ -19,6 +23,8 @@ export interface Scene {
   shared: SharedPlaces;
   nodes: readonly ChaosNode[];
   ledger: Ledger;
+  /** What an operator does now and then, for nobody waits for ever. */
+  tend(): Promise<void>;
   /** Aborted when there is nobody left to ask. */
   over: AbortSignal;
 }
@@ -35,11 +41,12 @@ const LOOK_EVERY_MS = 8;
  */
 export async function comeToRest(scene: Scene, patience = Number.POSITIVE_INFINITY): Promise<void> {
   const began = performance.now();
+  let tending: Promise<void> | undefined;
   for (let nudged = began; ; ) {
     scene.over.throwIfAborted();
     const { restless, open } = lookAround(scene);
     const now = performance.now();
-    if (restless === null && (open === null || now - began >= patience)) return;
+    if (restless === null && (open === null || now - began >= patience)) return tending;
     if (now - began >= REST_LIMIT_MS) {
       throw new Violation("recovery", `after ${Math.round(now - began)} ms: ${restless ?? open}`);
     }
@@ -47,6 +54,9 @@ export async function comeToRest(scene: Scene, patience = Number.POSITIVE_INFINI
       // As an operator would who does not want to wait for the next try.
       for (const { run } of scene.nodes) if (run?.listens) run.signal("SIGHUP");
       nudged = now;
+      tending ??= scene.tend().finally(() => {
+        tending = undefined;
+      });
     }
     await Bun.sleep(LOOK_EVERY_MS);
   }
@@ -68,6 +78,8 @@ function lookAround({ shared, nodes, ledger }: Scene): Standing {
     return { restless: `the plan says ${plan.current.name}, current ${current}`, open: null };
   const version = ledger.versionOf(sha256(readFileSync(binaryIn(buildFolder(shared, current)))));
   const behind: string[] = [];
+  const outcomes = readOutcomes(shared);
+  const ordered = readOperator(shared).goBack;
   for (const node of nodes) {
     const journal = journalState(node.places);
     if (!node.isWanted) continue;
@@ -78,8 +90,12 @@ function lookAround({ shared, nodes, ledger }: Scene): Standing {
     if (daemon?.version !== record.version) {
       return { restless: `${node.id}: ${daemon?.version} runs, and its record says ${record.version}`, open: null };
     }
-    if (record.name !== current) behind.push(`${node.id} is on ${record.name}`);
-    else if (record.version !== version) {
+    if (ordered.some(({ home }) => home === node.places.home)) {
+      return { restless: `${node.id}: a way back is ordered`, open: null };
+    }
+    if (record.name !== current) {
+      if (mayFollow(outcomes, node.places.home, current)) behind.push(`${node.id} is on ${record.name}`);
+    } else if (record.version !== version) {
       return { restless: `${node.id}: its record says ${record.version}, and current is ${version}`, open: null };
     }
   }
@@ -88,11 +104,23 @@ function lookAround({ shared, nodes, ledger }: Scene): Standing {
   return { restless: null, open: open.length === 0 ? null : `current is ${current}: ${open.join(", ")}` };
 }
 
-function restlessness({ run, events }: ChaosNode, journal: string): string | null {
+/** Not to what it has gone back from, nor to what has failed elsewhere and stays there. */
+function mayFollow(outcomes: readonly OutcomeEntry[], home: string, name: string): boolean {
+  const own = outcomes.findLast((outcome) => outcome.home === home && outcome.name === name);
+  if (own?.state === "rolled-back") return false;
+  return !outcomes.some(({ name: other, state, byHand }) => {
+    return other === name && (state === "failed" || state === "rolled-back") && !byHand;
+  });
+}
+
+function restlessness({ run, events, places }: ChaosNode, journal: string): string | null {
   if (!run?.isRunning) return "no nymvisor runs";
   const daemon = events.livingDaemon();
   if (daemon === undefined) return "no daemon runs";
   if (daemon.startedBy !== run.pid) return `the daemon ${daemon.pid} was started by ${daemon.startedBy}`;
+  const wayBack = wayBackState(places);
+  if (wayBack !== "none") return `a way back is ${wayBack}`;
+  if (existsSync(places.probation)) return `${daemon.version} is on probation`;
   return journal === "none" ? null : `an upgrade is ${journal}`;
 }
 

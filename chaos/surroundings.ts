@@ -1,4 +1,5 @@
 import type { Box } from "./box.ts";
+import type { Fate } from "./marked-daemon.ts";
 import type { Tally } from "./tally.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Violation } from "./violation.ts";
@@ -14,6 +15,9 @@ export interface Surroundings {
   tally: Tally;
   /** Whether nymvisor starts a daemon that was killed again, or ends with it. */
   restartOnFailure: boolean;
+  /** Whether nymvisor asks new versions how they are. */
+  asksForHealth: boolean;
+  fateOf(version: string): Fate;
   /** Ends the world. */
   fail(violation: Violation): void;
   /** Aborted when the world is over: nothing may be started in it any more. */

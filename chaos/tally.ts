@@ -32,6 +32,20 @@ export interface Tally {
   runsEndedByFullDisk: number;
   releases: number;
   addedByHand: number;
+  /** Ways back that were ordered, that were done when the command ended, and commands that were killed. */
+  rollbacks: number;
+  rollbacksDone: number;
+  killsOfRollback: number;
+  /** Times that an operator let go on what two ways back in a row had held. */
+  holdsAfterTwo: number;
+  /** Times that an operator had to add a version because the one that stayed was no good. */
+  mendedByHand: number;
+  /** What became of the versions that homes were moved to, and how often `rollback` was done. */
+  outcomes: Record<string, number>;
+  /** Homes of ways back that were kept, and read. */
+  keptHomes: number;
+  /** Runs that ended because their daemon did, too often. */
+  runsEndedByDaemon: number;
   /** After an add-upgrade that was killed. */
   addedAgain: number;
   /** Answers of the server, by how they went wrong. */
@@ -75,6 +89,14 @@ export function newTally(): Tally {
     releases: 0,
     addedByHand: 0,
     addedAgain: 0,
+    rollbacks: 0,
+    rollbacksDone: 0,
+    killsOfRollback: 0,
+    holdsAfterTwo: 0,
+    mendedByHand: 0,
+    outcomes: {},
+    keptHomes: 0,
+    runsEndedByDaemon: 0,
     serverMishaps: {},
     traces: {},
     upgrades: 0,

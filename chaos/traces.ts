@@ -17,6 +17,14 @@ const COUNTED = {
   "polls without an answer": "no answer about releases",
   "stagings failed": "could not be staged",
   "releases refused": "is refused:",
+  "versions that proved themselves": "has proven itself",
+  "versions that did not": "did not prove itself",
+  "versions that stayed all the same": "stays although",
+  "ways back begun": "going back from",
+  "ways back finished afterwards": /an interrupted way back from .* was finished/,
+  "ways back undone": /an interrupted way back from .* was undone/,
+  "ways back that failed": "could not be taken",
+  "ways back refused": "that was ordered cannot be taken",
 } as const satisfies Record<string, string | RegExp>;
 
 export type Trace = keyof typeof COUNTED;

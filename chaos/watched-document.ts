@@ -12,6 +12,10 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   "journal.json": ["state", "kind", "to"],
   "upgrade-status.json": ["upgrades", "refused"],
   "daemon.json": ["state", "bootId"],
+  "upgrade-outcomes.json": ["outcomes"],
+  "operator.json": ["goBack"],
+  "probation.json": ["name", "from", "progress"],
+  "way-back.json": ["state", "from", "to"],
 };
 
 /** A document that is read again and again, and must be whole each time. */

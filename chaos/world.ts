@@ -3,18 +3,19 @@ import { join } from "node:path";
 import { Assailant } from "./assailant.ts";
 import { Backups, readTree } from "./backups.ts";
 import { type Box, makeBox } from "./box.ts";
-import { nodePlaces, readHistory, type SharedPlaces, sharedPlaces } from "./disk.ts";
+import { nodePlaces, readHistory, readOutcomes, type SharedPlaces, sharedPlaces } from "./disk.ts";
 import { FlakyServer } from "./flaky-server.ts";
 import { furnish } from "./furnish.ts";
 import * as invariants from "./invariants.ts";
 import { Ledger } from "./ledger.ts";
-import { MARKS } from "./marked-daemon.ts";
+import { HEALTH_COMMAND, MARKS } from "./marked-daemon.ts";
 import { ChaosNode } from "./node.ts";
 import { OnlookerProcess } from "./onlooker-process.ts";
 import { processesWith, signalProcess } from "./processes.ts";
 import type { Random } from "./random.ts";
 import { comeToRest, type Scene } from "./standing.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { checkSwitches } from "./switches.ts";
 import type { Tally } from "./tally.ts";
 import { Timeline } from "./timeline.ts";
 import { turmoil } from "./turmoil.ts";
@@ -71,6 +72,7 @@ export class World {
     this.shared = sharedPlaces(this.box.path);
     this.failed.promise.catch(() => {});
     const restartOnFailure = random.chance(0.6);
+    const asksForHealth = random.chance(0.5);
     this.around = {
       nymvisor,
       env: {
@@ -87,12 +89,19 @@ export class World {
         DAEMON_SHUTDOWN_GRACE_PERIOD: "50ms",
         DAEMON_RESTART_ON_FAILURE: `${restartOnFailure}`,
         DAEMON_FAILURE_RESTART_DELAY: "10ms",
-        DAEMON_MAX_STARTUP_FAILURES: "1000000",
+        DAEMON_MAX_STARTUP_FAILURES: random.pick(["2", "3"]),
+        // Whatever ran for longer may die without being given up.
+        DAEMON_STARTUP_PERIOD_DURATION: "10ms",
+        NYMVISOR_HEALTH_PROBATION: random.pick(["60ms", "150ms", "400ms"]),
+        NYMVISOR_HEALTH_INTERVAL: "40ms",
+        ...(asksForHealth ? { NYMVISOR_HEALTH_COMMAND: HEALTH_COMMAND } : {}),
       },
       box: this.box,
       timeline: this.timeline,
       tally,
       restartOnFailure,
+      asksForHealth,
+      fateOf: (version) => this.ledger.fateOf(version),
       fail: (violation) => this.failed.reject(violation),
       over: this.over.signal,
     };
@@ -196,32 +205,42 @@ export class World {
     for (const node of nodes) if (node !== off) node.start();
     await turmoil(random, writers, assailant, this.over.signal);
     this.server.kind = random.chance(0.7);
-    await comeToRest(this.scene(nodes), PATIENCE_MS);
+    await comeToRest(this.scene(nodes, writers, random.chance(0.5)), PATIENCE_MS);
     await this.check(nodes, backups);
     if (random.chance(0.5)) await stopAll(nodes);
     this.options.tally.rounds += 1;
   }
 
   /** All that is open is done; then a clean start and stop, after which nothing is left. */
-  private async end({ nodes, backups, onlooker }: Inhabitants): Promise<void> {
+  private async end({ nodes, backups, writers, onlooker }: Inhabitants): Promise<void> {
     const { tally } = this.options;
+    const scene = this.scene(nodes, writers, true);
     this.timeline.note("chaos", "the end of this world");
     this.server.kind = true;
     for (const node of nodes) node.start();
-    await comeToRest(this.scene(nodes));
+    await comeToRest(scene);
     await stopAll(nodes);
     for (const node of nodes) node.start();
-    await comeToRest(this.scene(nodes));
+    await comeToRest(scene);
     await stopAll(nodes);
     await this.check(nodes, backups);
     invariants.checkNothingLeft(this.box.path);
+    for (const { name, kind, state, byHand } of readOutcomes(this.shared)) {
+      const what = kind === "rollback" ? "by rollback" : `${state}${byHand ? " by hand" : ""}`;
+      const { outcomes } = tally;
+      outcomes[what] = (outcomes[what] ?? 0) + 1;
+      const fate = this.ledger.fateOf(this.ledger.get(name)?.version ?? "");
+      if (state === "passed" && fate !== "well")
+        outcomes[`passed, though ${fate}`] = (outcomes[`passed, though ${fate}`] ?? 0) + 1;
+    }
     const left = processesWith(WORLD_VARIABLE, this.id);
     if (left.length > 0) throw new Violation("tidy", `processes are left: ${left.map(({ pid }) => pid).join(", ")}`);
     const { looks, executions } = await onlooker.tally();
     tally.looks += looks;
     tally.executions += executions;
     addUp(tally.serverMishaps, this.server.mishaps);
-    for (const { count, moves } of backups) {
+    for (const { count, moves, keptCount } of backups) {
+      tally.keptHomes += keptCount;
       tally.backups += count;
       tally.moves += moves;
     }
@@ -233,13 +252,19 @@ export class World {
     invariants.checkNothingSetAside(this.box.path);
     invariants.checkLedger(this.shared, nodes, this.ledger);
     await invariants.checkBackups(this.shared, backups, this.ledger);
+    await checkSwitches(this.shared, nodes, this.ledger);
     const upgrades = readHistory(this.shared).length;
     this.options.tally.upgrades += upgrades - this.upgradesCounted;
     this.upgradesCounted = upgrades;
   }
 
-  private scene(nodes: readonly ChaosNode[]): Scene {
-    return { shared: this.shared, nodes, ledger: this.ledger, over: this.over.signal };
+  /** @param letsGoOn whether an operator ends holds and pins meanwhile */
+  private scene(nodes: readonly ChaosNode[], writers: Writers, letsGoOn: boolean): Scene {
+    const tend = async () => {
+      await writers.mendBroken();
+      if (letsGoOn) await writers.letGoOn();
+    };
+    return { shared: this.shared, nodes, ledger: this.ledger, tend, over: this.over.signal };
   }
 
   /** What is awaited, unless the world fails before. */
