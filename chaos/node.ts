@@ -151,7 +151,8 @@ export class ChaosNode {
       run.signal("SIGTERM", "it was asked to stop");
       const ending = await Promise.race([run.exited, Bun.sleep(STOP_LIMIT_MS)]);
       if (ending === undefined) throw new Violation("conduct", `run ${run.pid} did not end within ${STOP_LIMIT_MS} ms`);
-      if (listened && ending.status !== 0) {
+      // It may have ended with its daemon at this very moment.
+      if (listened && ending.status !== 0 && this.reasonOf(run, ending) !== "daemon") {
         throw new Violation(
           "conduct",
           `run ${run.pid} was asked to stop and ended with ${ending.signal ?? ending.status}`,
