@@ -61,7 +61,7 @@ export function writeRolledBackNote(folder: string, note: RolledBackNote): void 
 
 /** Those that are whole, the oldest first. A note that cannot be used hides its folder; nothing is removed for it. */
 export function findRolledBack(layout: Layout): RolledBackHome[] {
-  return foldersIn(layout)
+  return rolledBackFolders(layout)
     .flatMap((folder): RolledBackHome[] => {
       const found = readDocument(noteSchema, rolledBackPaths(folder).note);
       return found.state === "found" ? [{ ...found.value, folder }] : [];
@@ -74,7 +74,7 @@ function prunableRolledBack(layout: Layout, outcomes: readonly Outcome[]): strin
   if (disk.existsSync(layout.wayBack)) return [];
   const whole = findRolledBack(layout);
   const noted = new Set(whole.map(({ folder }) => folder));
-  const left = foldersIn(layout).filter((folder) => !noted.has(folder) && isUnnoted(folder));
+  const left = rolledBackFolders(layout).filter((folder) => !noted.has(folder) && isUnnoted(folder));
   return [...left, ...homesToForget(whole, outcomes, layout.home).map(({ folder }) => folder)];
 }
 
@@ -101,7 +101,7 @@ export async function pruneRolledBack(
 /** Everything in there, whole or not, but what a way back that is under way or ordered is about to use. */
 export function allRolledBack(layout: Layout, needed: ReadonlySet<string>): string[] {
   if (disk.existsSync(layout.wayBack)) return [];
-  return foldersIn(layout).filter((folder) => !needed.has(folder));
+  return rolledBackFolders(layout).filter((folder) => !needed.has(folder));
 }
 
 /** Durable when it returns; interrupted, it leaves nothing that could be taken for a whole one. */
@@ -119,14 +119,15 @@ export async function removeRolledBack({ rolledBack }: Layout, folders: readonly
 
 /** Removes what is left of those whose home a later way back has taken. The caller knows that none is under way. */
 export async function sweepEmptied(layout: Layout): Promise<void> {
-  for (const folder of foldersIn(layout)) {
+  for (const folder of rolledBackFolders(layout)) {
     const { home, note } = rolledBackPaths(folder);
     const isTaken = !disk.existsSync(note) && (!disk.existsSync(home) || disk.readdirSync(home).length === 0);
     if (isTaken) await removeRolledBack(layout, [folder]);
   }
 }
 
-function foldersIn({ rolledBack }: Layout): string[] {
+/** A folder for each way back, whole or not, in the order of their names. */
+export function rolledBackFolders({ rolledBack }: Layout): string[] {
   try {
     return disk
       .readdirSync(rolledBack, { withFileTypes: true })

@@ -34,6 +34,7 @@ import { readLastGood } from "./last-good.ts";
 import { changeOutcome, requireOutcomes } from "./outcomes.ts";
 import { disownCopy } from "./pending-archives.ts";
 import { readProbation, removeProbation } from "./probation-note.ts";
+import { rolledBackFolders } from "./rolled-back.ts";
 import {
   appendHistory,
   inOrder,
@@ -123,6 +124,7 @@ function sweep({ layout, emit }: StockContext): void {
     layout.homeNymvisor,
     ...builds,
     ...builds.map((folder) => join(folder, "bin")),
+    ...rolledBackFolders(layout),
   ];
   const locks = [
     layout.turnLock,
