@@ -20,6 +20,7 @@ export class ChaosNode {
   /** Since when nothing has been done that explains a slow start. */
   private quietSince = 0;
   private wanted = false;
+  private patience: Readonly<Record<string, string>> = {};
   private crashed = false;
   private restart: ReturnType<typeof setTimeout> | undefined;
   private readonly lineListeners = new Set<(line: string) => void>();
@@ -45,7 +46,12 @@ export class ChaosNode {
 
   /** Of whatever is started for this node. */
   get env(): Record<string, string> {
-    return { ...this.around.env, ...this.variables };
+    return { ...this.around.env, ...this.variables, ...this.patience };
+  }
+
+  /** From its next run on its daemon is started again however often it dies, as an operator sets it who brings a better one. */
+  bePatient(): void {
+    this.patience = { DAEMON_RESTART_ON_FAILURE: "true", DAEMON_MAX_STARTUP_FAILURES: "1000000" };
   }
 
   get isWanted(): boolean {

@@ -183,6 +183,8 @@ export class Writers {
       const state = `${node.id} ${version} ${readOutcomes(this.shared).length}`;
       if ((fate !== "dies" && fate !== "dies-later") || this.mended.has(state)) continue;
       this.mended.add(state);
+      // A run that ends with its daemon, at once and again and again, never comes to the end of a download.
+      node.bePatient();
       this.around.tally.mendedByHand += 1;
       const { entry, words } = this.write({ version: this.nextVersion() }, ["--now"]);
       this.judge(entry, await this.type(["add-upgrade", ...words], node));

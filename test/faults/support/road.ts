@@ -15,6 +15,8 @@ export interface Road {
   announced: boolean;
   /** Nodes that have come to that version in the end. */
   nodes: readonly NodeName[];
+  /** The first effect that is tried: what comes before it other roads have shown. */
+  from?: RegExp;
   /** The last effect that is tried: what comes after it other roads have shown. */
   until?: RegExp;
   /** Those that are tried: the others are those of every start. */
@@ -25,6 +27,12 @@ export interface Road {
   archives?: boolean;
   /** The process is to end by itself. */
   isCommand?: boolean;
+  /** The version that it begins with dies whenever it is started, so that nothing may run for a while. */
+  dies?: boolean;
+  /** Of all processes. */
+  variables?: Readonly<Record<string, string>>;
+  /** Whether everything has come to its end; when the version runs, unless it says otherwise. */
+  isOver?: (world: World) => boolean;
   /** What a person types again, where the process was a command. */
   again?: (world: World) => Promise<void>;
   /** What there is beside the process that goes wrong. */
@@ -84,14 +92,15 @@ export class Matrix {
     if (road.announced) world.announce(road.version);
     {
       using _ = road.beside?.(world);
-      const running = await world.start(road.words, {}, true);
+      const running = await world.start(road.words, { variables: road.variables ?? {} }, true);
       await this.drive(world, road, running, this.problems);
     }
     this.problems.push(...[...(road.faults?.(world, true) ?? [])].map((problem) => `${road.name}: ${problem}`));
     const points = pointsOf(road.archives ? world.effects() : withoutArchiving(world.effects()));
-    const { of: ofInterest, until } = road;
+    const { of: ofInterest, from, until } = road;
+    const first = from === undefined ? 0 : points.findIndex(({ effect }) => from.test(effect));
     const last = until === undefined ? -1 : points.findIndex(({ effect }) => until.test(effect));
-    const part = last === -1 ? points : points.slice(0, last + 1);
+    const part = last === -1 ? points.slice(first) : points.slice(first, last + 1);
     return ofInterest === undefined ? part : part.filter(({ effect }) => ofInterest.test(effect));
   }
 
@@ -112,7 +121,7 @@ export class Matrix {
       if (road.announced) world.announce(road.version);
       {
         using _ = road.beside?.(world);
-        const running = await world.start(road.words, { fault: faultOf(one) });
+        const running = await world.start(road.words, { fault: faultOf(one), variables: road.variables ?? {} });
         await this.drive(world, road, running, problems);
       }
       problems.push(...(road.faults?.(world, false) ?? []));
@@ -146,8 +155,9 @@ export class Matrix {
       return;
     }
     const daemons = world.daemons().length;
-    if (daemons !== 1) problems.push(`${daemons} daemons run when it has settled; its log:\n${running.stderr}`);
-    problems.push(...repeatedLines(running.stderr));
+    if (daemons !== 1 && (!road.dies || daemons > 1))
+      problems.push(`${daemons} daemons run when it has settled; its log:\n${running.stderr}`);
+    if (!road.dies) problems.push(...repeatedLines(running.stderr));
     await running.stop();
   }
 
@@ -161,7 +171,9 @@ export class Matrix {
       effects = now;
       // An upgrade that has failed is tried again in minutes or hours: that the node runs is all that can be waited for.
       const failed = world.faults() > 0 && / (WARN|ERROR) /.test(running.stderr) && world.daemons().length === 1;
-      const isDone = world.runs(road.version) && (!road.archives || !world.hasCopies());
+      // While the one dies over and over there is no quiet.
+      if (road.dies && world.faults() > 0 && /could not be (taken|written)|trying again/.test(running.stderr)) return;
+      const isDone = isOver(world, road) && (!road.archives || !world.hasCopies());
       if ((failed || isDone) && performance.now() - since > QUIET_MS) return;
       await Promise.race([running.exited, Bun.sleep(LOOK_MS)]);
     }
@@ -172,12 +184,16 @@ export class Matrix {
     if (world.knows(road.version)) world.silence();
     else await road.again?.(world);
     for (const node of road.nodes) {
-      const running = await world.start(["run", "run"], { node });
-      await world.waitUntilRuns(road.version, running, node);
+      const running = await world.start(["run", "run"], { node, variables: road.variables ?? {} });
+      await world.waitUntilRuns(road.version, running, node, () => isOver(world, road, node));
       const { status, stderr } = await running.stop();
       if (status !== 0) throw new Error(`the run after it ended with ${status}:\n${stderr}`);
     }
   }
+}
+
+function isOver(world: World, { version, isOver: isAll }: Road, node?: NodeName): boolean {
+  return world.runs(version, node) && isAll?.(world) !== false;
 }
 
 /** What is done for an archive, from the start of its process, comes beside all else. */

@@ -47,9 +47,24 @@ export class World {
     this.path = join(folder, this.#name);
     if (template === undefined) mkdirSync(this.path);
     else cpSync(template.path, this.path, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+    if (template !== undefined) this.takeOver(template);
     rmSync(this.at("record"), { force: true });
     rmSync(this.at("events"), { force: true });
     rmSync(this.at("events.pids.n1"), { force: true });
+  }
+
+  /** Documents that name a home, or what lies in it, name this one's. */
+  private takeOver(template: World): void {
+    const { data, instanceData } = this.instance();
+    const copies = below(join(this.instance().daemonHome, "nymvisor/copies"));
+    const documents = [
+      join(data, "upgrade-outcomes.json"),
+      join(instanceData, "probation.json"),
+      ...copies.map((copy) => join(copy, "archive.json")),
+    ];
+    for (const path of documents.filter(existsSync)) {
+      writeFileSync(path, readFileSync(path, "utf8").replaceAll(`${template.path}/`, `${this.path}/`));
+    }
   }
 
   at(...names: string[]): string {
@@ -176,14 +191,17 @@ export class World {
   }
 
   /** Waits until `running` has made it so. @throws Error with the log, if it is not in time, or ends before. */
-  async waitUntilRuns(version: string, running: Running, node: NodeName = "n1"): Promise<void> {
+  async waitUntilRuns(
+    version: string,
+    running: Running,
+    node: NodeName = "n1",
+    isOver = () => this.runs(version, node),
+  ): Promise<void> {
     try {
       // A daemon that another nymvisor left may be of that version.
       await running.waitForLog(/ started \(pid /, WITHIN);
-      await waitFor(`${version} to run`, () => this.runs(version, node) || (running.hasEnded && "ended"), {
-        within: WITHIN,
-      });
-      if (!this.runs(version, node)) throw new Error(`nymvisor has ended before ${version} ran`);
+      await waitFor(`${version} to run`, () => isOver() || (running.hasEnded && "ended"), { within: WITHIN });
+      if (!isOver()) throw new Error(`nymvisor has ended before ${version} ran`);
     } catch (error) {
       throw new Error(`${error instanceof Error ? error.message : error}; its log:\n${running.stderr}`, {
         cause: error,
@@ -229,7 +247,10 @@ export class World {
     const plan = this.instance().plan();
     const waiting = plan.queuedUp.length;
     if (plan.current.name !== name || waiting > 0) yield `the plan is at ${plan.current.name}, and ${waiting} wait`;
-    for (const { event, pid } of this.events()) if (event === "two") yield `two daemons ran, the second is ${pid}`;
+    for (const { event, pid, version } of this.events()) {
+      if (event === "two") yield `two daemons ran, the second is ${pid}`;
+      if (event === "foreign") yield `${version} was started on what a newer one had made of the home`;
+    }
     for (const { pid, version: its } of this.daemons()) yield `a daemon runs on: ${its}, ${pid}`;
     for (const node of nodes) {
       const instance = this.instance(node);
