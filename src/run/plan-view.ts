@@ -13,7 +13,7 @@ import { askFromOf, fingerprintOf, isOwnedByPerson, objectionToEntry } from "../
 import { objectionToWish, orderOf } from "../policy/operator-wishes.ts";
 import type { PlanView, QueuedUpgrade } from "../policy/run-state.ts";
 import { readCurrent } from "../upgrade/current.ts";
-import { knownChecksums } from "../upgrade/known-checksums.ts";
+import { bytesOfBuild, knownChecksums } from "../upgrade/known-checksums.ts";
 import { requireOperator } from "../upgrade/operator.ts";
 import { triedElsewhere } from "../upgrade/other-nodes.ts";
 import { requireOutcomes } from "../upgrade/outcomes.ts";
@@ -99,7 +99,7 @@ function aboutForward(
   now: Instant | undefined,
 ): Pick<PlanView, "forwardObjection" | "forwardWaitsFor"> {
   const { outcomes } = requireOutcomes(layout);
-  const bytes = readStaged(buildLayout(layout, current))?.sha256;
+  const bytes = bytesOfBuild(layout, current);
   const failed = bytes === undefined ? null : objectionToBytes(outcomes, [bytes]);
   return {
     forwardObjection: wentBackFrom(outcomes, layout.home, current) ?? failed,
