@@ -261,8 +261,15 @@ export class World {
   /** @param letsGoOn whether an operator ends holds and pins meanwhile */
   private scene(nodes: readonly ChaosNode[], writers: Writers, letsGoOn: boolean): Scene {
     const tend = async () => {
-      await writers.mendBroken();
-      if (letsGoOn) await writers.letGoOn();
+      try {
+        await writers.mendBroken();
+        if (letsGoOn) await writers.letGoOn();
+      } catch (error) {
+        // At the end of a world the command is killed with everything else in it.
+        if (this.over.signal.aborted) return;
+        if (!(error instanceof Violation)) throw error;
+        this.around.fail(error);
+      }
     };
     return { shared: this.shared, nodes, ledger: this.ledger, tend, over: this.over.signal };
   }

@@ -176,6 +176,12 @@ export class Writers {
 
   /** Where a version stays though it is no good: mends it, as an operator would, by a next one that is well. */
   async mendBroken(): Promise<void> {
+    // What is on its way may mend it; another one would only take its place.
+    const isTried = this.nodes.some(({ isWanted, places }) => isWanted && existsSync(places.probation));
+    const isComing = readPlan(this.shared).queuedUp.some(({ name, version }) => {
+      return this.ledger.get(name)?.by === "hand" && this.ledger.fateOf(version) === "well";
+    });
+    if (isTried || isComing) return;
     for (const node of this.nodes) {
       if (!node.isWanted || existsSync(node.places.probation) || wayBackState(node.places) !== "none") continue;
       const { version } = readRecord(node.places);

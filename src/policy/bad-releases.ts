@@ -100,17 +100,12 @@ export function wentBackFrom(outcomes: readonly Outcome[], home: string, name: s
 /** How long a node's probation keeps others waiting: one that was given up would keep them for ever. */
 const LONGEST_TRIAL: Duration = 86_400_000_000_000n;
 
-/** Whether others wait for what began at that moment. */
-export function isAwaited(began: Instant, now: Instant): boolean {
-  const age = now - began;
-  return -LONGEST_TRIAL < age && age < LONGEST_TRIAL;
-}
-
 /** The home of another node on which a build proves itself at this moment, or null. */
 export function trialElsewhere(outcomes: readonly Outcome[], home: string, name: string, now: Instant): string | null {
   const trial = outcomes.find((outcome) => {
-    const isElsewhere = outcome.state === "on-probation" && outcome.name === name && outcome.home !== home;
-    return isElsewhere && isAwaited(outcome.performedAt, now);
+    const age = now - outcome.performedAt;
+    const isRecent = -LONGEST_TRIAL < age && age < LONGEST_TRIAL;
+    return outcome.state === "on-probation" && outcome.name === name && outcome.home !== home && isRecent;
   });
   return trial?.home ?? null;
 }

@@ -68,8 +68,11 @@ function mayStop({ settings, phase }: RunState, now: Moment): boolean {
 /** Why the upgrade that is under way must not stop the daemon after all, or null: much may have changed since it began. */
 export function objectionToStop(state: RunState, target: Target, now: Moment): string | null {
   if (target.kind === "back") return null;
-  const { holds, queue, currentOrdered, goBack } = state.plan;
+  const { holds, queue, currentOrdered, goBack, forwardObjection, forwardWaitsFor } = state.plan;
   if (goBack !== null) return `a person wants this node back on ${printable(goBack.to)}`;
+  // It may have begun to be tried there, or have failed there, since this was decided.
+  if (target.kind === "forward" && forwardWaitsFor !== null) return `it is on probation on ${forwardWaitsFor}`;
+  if (target.kind === "forward" && forwardObjection !== null) return forwardObjection;
   const held = isOnHold(holds, now) ? "upgrades are held" : null;
   const closed = mayStop(state, now) ? null : "the window has closed";
   if (target.kind === "forward") return currentOrdered ? null : (held ?? closed);

@@ -348,10 +348,10 @@ function recordResult(
   if (result.outcome === "postponed") return waitForTurn(state, target, result.reason, now, say);
   if (result.outcome === "given-up") {
     say({ type: "upgrade.aborted", name: target.name, reason: result.reason });
-    if (target.kind === "forward") return state;
     if (target.kind === "back") return holdBack(state, WAITING_BACKOFF.first, now);
     // Until the plan, in which something must have changed, has been read again.
     const heldUntil = now.monotonic + WAITING_BACKOFF.first;
+    if (target.kind === "forward") return { ...state, forward: { ...state.forward, heldUntil } };
     return updateProgress(state, target.name, target.fingerprint, (progress) => ({ ...progress, heldUntil }));
   }
   const backoff = result.stopped ? UPGRADE_BACKOFF : WAITING_BACKOFF;

@@ -8,14 +8,13 @@ import { buildLayout, type Layout } from "../model/paths.ts";
 import type { HoldLine } from "../model/render-wishes.ts";
 import type { Configuration } from "../model/settings.ts";
 import { isBehind, judgeAgreement } from "../policy/agreement.ts";
-import { objectionToBytes, wentBackFrom } from "../policy/bad-releases.ts";
+import { objectionToBytes, trialElsewhere, wentBackFrom } from "../policy/bad-releases.ts";
 import { askFromOf, fingerprintOf, isOwnedByPerson, objectionToEntry } from "../policy/incoming.ts";
 import { objectionToWish, orderOf } from "../policy/operator-wishes.ts";
 import type { PlanView, QueuedUpgrade } from "../policy/run-state.ts";
 import { readCurrent } from "../upgrade/current.ts";
 import { bytesOfBuild, knownChecksums } from "../upgrade/known-checksums.ts";
 import { requireOperator } from "../upgrade/operator.ts";
-import { triedElsewhere } from "../upgrade/other-nodes.ts";
 import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { inOrder, readHistory, readUpgradeInfo, readVersionRecord, requirePlan } from "../upgrade/shared-documents.ts";
 import { readStaged } from "../upgrade/staged.ts";
@@ -103,7 +102,7 @@ function aboutForward(
   const failed = bytes === undefined ? null : objectionToBytes(outcomes, [bytes]);
   return {
     forwardObjection: wentBackFrom(outcomes, layout.home, current) ?? failed,
-    forwardWaitsFor: now === undefined ? null : triedElsewhere(layout, current, now),
+    forwardWaitsFor: now === undefined ? null : trialElsewhere(outcomes, layout.home, current, now),
   };
 }
 

@@ -682,6 +682,9 @@ export class Supervisor {
     this.take({ type: "upgrade-ended", result });
     // Else nothing has changed. Reading the plan means that something has: the upgrade would be tried again at once.
     if (result.outcome === "done" || result.outcome === "given-up") this.readPlan();
+    // What the attempt could not remove of its copy; where the node is started again, that sees to it.
+    const mayLeave = (result.outcome === "failed" && result.unrecorded === undefined) || result.outcome === "given-up";
+    if (mayLeave && !result.stopped) this.inBackground(this.archivist.work());
   }
 
   /** Not before the old version is started: it waits for nothing. */
@@ -711,6 +714,9 @@ export class Supervisor {
         return { outcome: "given-up", reason: adviceOf(error), stopped: false };
       }
     }
+    // Whoever had the turn before may have begun to try what this home was about to follow to.
+    const objection = target.kind === "forward" ? await this.lastLook(target, signal) : null;
+    if (objection !== null) return { outcome: "given-up", reason: objection, stopped: false };
     const stopDaemon = async (why: string) => {
       if (this.daemon === undefined) return false;
       await this.daemon.stop(why, this.context.configuration.daemon.shutdown_grace_period);
@@ -751,10 +757,8 @@ export class Supervisor {
 
   /** What may have changed while the home was copied. */
   private async lastLook(target: Forth, signal: AbortSignal): Promise<string | null> {
-    if (target.kind === "upgrade") {
-      await this.github?.confirm(target.name, signal);
-      this.readPlan(true);
-    }
+    if (target.kind === "upgrade") await this.github?.confirm(target.name, signal);
+    this.readPlan(true);
     const { state } = this;
     if (state === undefined || this.planUnreadable !== undefined) return null;
     return objectionToStop(state, target, this.now());
@@ -778,6 +782,7 @@ export class Supervisor {
   private async record(): Promise<void> {
     if (this.recording) return;
     this.recording = true;
+    const isLate = (this.state?.recording?.failures ?? 0) > 0;
     try {
       await this.writeDocuments();
       // Before the news, with which the next upgrade begins: until now this home seemed to be behind.
@@ -785,6 +790,8 @@ export class Supervisor {
       this.takeUpTrial();
       this.take({ type: "recorded" });
       await this.trial.switchNoted();
+      // Until now nobody could tell what the copy of a failed attempt was for.
+      if (isLate) this.inBackground(this.archivist.work());
     } catch (error) {
       this.take({ type: "recording-failed", reason: adviceOf(error) });
     } finally {

@@ -1,16 +1,12 @@
 import { basename, dirname, join } from "node:path";
 import { versionRecordSchema } from "../model/documents.ts";
 import { errorCode } from "../model/errors.ts";
-import type { Instant } from "../model/instant.ts";
 import type { Layout } from "../model/paths.ts";
-import { isAwaited, trialElsewhere } from "../policy/bad-releases.ts";
-import { isDecided } from "../policy/recovery.ts";
 import { readConfigFile } from "../system/config-file.ts";
 import { disk } from "../system/disk.ts";
 import { readDocument } from "../system/documents.ts";
 import { readJournal } from "./journal.ts";
 import { readLastGood } from "./last-good.ts";
-import { requireOutcomes } from "./outcomes.ts";
 import { readProbation } from "./probation-note.ts";
 
 /**
@@ -28,31 +24,6 @@ export function buildsOfOtherNodes(layout: Layout): ReadonlySet<string> | undefi
     for (const name of found) names.add(name);
   }
   return names;
-}
-
-/**
- * Who else is trying a build, so that this home does not follow to it yet, or null.
- * @throws {NymvisorError} if what became of earlier switches cannot be read.
- */
-export function triedElsewhere(layout: Layout, name: string, now: Instant): string | null {
-  const { outcomes } = requireOutcomes(layout);
-  return trialElsewhere(outcomes, layout.home, name, now) ?? moveElsewhere(layout, name, now);
-}
-
-/**
- * The instance of another node that has moved to a build and has not written that down yet, or null: then its probation
- * begins, in which nobody follows.
- */
-function moveElsewhere(layout: Layout, name: string, now: Instant): string | null {
-  const own = dirname(layout.instanceData);
-  const moves = instancesIn(dirname(own)).filter((id) => {
-    if (id === basename(own)) return false;
-    const journal = readJournal({ ...layout, journal: join(dirname(own), id, "data", basename(layout.journal)) });
-    if (journal.state !== "found" || journal.value.to.name !== name) return false;
-    const { performedAt } = journal.value;
-    return performedAt !== null && isDecided(journal.value, name) && isAwaited(performedAt, now);
-  });
-  return moves[0] ?? null;
 }
 
 function instancesIn(folder: string): string[] {

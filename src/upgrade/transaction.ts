@@ -23,7 +23,6 @@ import { buildInfoOf } from "./build-information.ts";
 import type { HomeCopy } from "./copy/home-copy.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
-import { triedElsewhere } from "./other-nodes.ts";
 import { changeOutcome, noteOutcome, requireOutcomes } from "./outcomes.ts";
 import { type ProbationNote, readProbation, type Trial, whyNoWayBack, writeProbation } from "./probation-note.ts";
 import { type Saving, startSaving } from "./save-home.ts";
@@ -222,11 +221,8 @@ function movedOn(current: string): Withdrawn {
   return new Withdrawn({ what: `current was moved to ${printable(current)}, which comes first` });
 }
 
-async function prepareForward({ layout, environment, clock, signal }: TransactionContext): Promise<Prepared> {
+async function prepareForward({ layout, environment, signal }: TransactionContext): Promise<Prepared> {
   const name = requireCurrent(layout);
-  // It may have got its turn, and begun to try it, since this one was decided.
-  const other = triedElsewhere(layout, name, clock.wall());
-  if (other !== null) throw new Withdrawn({ what: `${printable(name)} is on probation on ${other}` });
   const record = readVersionRecord(layout);
   if (record.state === "found" && record.value.name === name) {
     throw new Withdrawn({ what: `this home is on ${printable(name)} already` });
