@@ -17,7 +17,7 @@ import { exchangeSchema } from "../backups/restore-journal.ts";
  *
  * So the moment at which "exchanging" is durable decides.
  */
-export const WAY_BACK_STATES = ["preparing", "exchanging"] as const;
+const WAY_BACK_STATES = ["preparing", "exchanging"] as const;
 
 const wayBackSchema = z.object({
   state: z.enum(WAY_BACK_STATES),

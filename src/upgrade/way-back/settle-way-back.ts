@@ -109,7 +109,7 @@ export function recordWayBack({ layout, clock, emit }: RecordContext, journal: W
 }
 
 /** Where `current` points, what this home runs, and what is planned: what operators and other nodes go by. */
-export function recordWhatRuns(layout: Layout, journal: WayBackJournal): void {
+function recordWhatRuns(layout: Layout, journal: WayBackJournal): void {
   const { from, to, movesCurrent } = journal;
   if (movesCurrent && readCurrent(layout) === from.name) switchCurrent(layout, buildLayout(layout, to.name));
   writeVersionRecord(layout, recordOf(journal));
