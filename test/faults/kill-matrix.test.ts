@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { type ReleaseServer, startReleaseServer } from "../support/release-server.ts";
+import { waitFor } from "../support/wait.ts";
 import { faultExecutable } from "./support/fault-executable.ts";
 import { Matrix, type Road } from "./support/road.ts";
 import type { World } from "./support/world.ts";
@@ -216,8 +217,12 @@ describe("the node runs again, the upgrade is done once, and nothing is left, wh
       const template = worlds.world(taken);
       await template.takeIn("n2");
       template.announce("1.1.0");
-      const leader = await template.start(["run", "run"], { node: "n2" });
+      const variables = { NYMVISOR_HEALTH_PROBATION: "30ms", NYMVISOR_HEALTH_INTERVAL: "10ms" };
+      const leader = await template.start(["run", "run"], { node: "n2", variables });
       await template.waitUntilRuns("1.1.0", leader, "n2");
+      // Until its version has proven itself nobody follows it.
+      const probation = join(template.instance("n2").instanceData, "probation.json");
+      await waitFor("the verdict", () => !existsSync(probation));
       await leader.stop();
       await tryOut({ ...RUN, name: "forward", template, announced: false, ...RECOVERY }, 5);
     },
