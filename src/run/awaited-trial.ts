@@ -2,6 +2,7 @@ import { type Duration, fromMilliseconds } from "../model/duration.ts";
 import { homeLockOf } from "../model/paths.ts";
 import type { PlanView } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
+import { disk } from "../system/disk.ts";
 import { readHolderOf } from "../system/lock.ts";
 import { isAlive } from "../system/process-table.ts";
 
@@ -25,8 +26,11 @@ export class AwaitedTrial {
   judge(view: PlanView): { view: PlanView; lookAgainIn: number | null } {
     const { forwardWaitsFor: home } = view;
     if (home === null) return { view, lookAgainIn: null };
-    const holder = readHolderOf(homeLockOf(home));
-    if (holder !== undefined && isAlive(holder)) {
+    const lock = homeLockOf(home);
+    const holder = readHolderOf(lock);
+    // A full disk may have taken the lock and not the name of its holder.
+    const runs = holder === undefined ? disk.existsSync(lock) : isAlive(holder);
+    if (runs) {
       this.idle = undefined;
       return { view, lookAgainIn: LOOK_EVERY_MS };
     }

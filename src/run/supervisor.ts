@@ -715,7 +715,7 @@ export class Supervisor {
       }
     }
     // Whoever had the turn before may have begun to try what this home was about to follow to.
-    const objection = target.kind === "forward" ? await this.lastLook(target, signal) : null;
+    const objection = target.kind === "forward" ? await this.lookOnceMore(target, signal) : null;
     if (objection !== null) return { outcome: "given-up", reason: objection, stopped: false };
     const stopDaemon = async (why: string) => {
       if (this.daemon === undefined) return false;
@@ -753,6 +753,12 @@ export class Supervisor {
     ).finally(() => {
       this.copyInUse = null;
     });
+  }
+
+  private async lookOnceMore(target: Forth, signal: AbortSignal): Promise<string | null> {
+    // What is read within the decision that has led here is taken only after it.
+    await Promise.resolve();
+    return this.lastLook(target, signal);
   }
 
   /** What may have changed while the home was copied. */
