@@ -94,7 +94,8 @@ export function leftCopies(layout: Layout, needed: readonly (string | null)[]): 
   });
 }
 
-function copyFolders({ copies }: Layout): string[] {
+/** A folder for each copy, whole or not. */
+export function copyFolders({ copies }: Layout): string[] {
   try {
     return disk.readdirSync(copies).map((name) => join(copies, name));
   } catch (error) {

@@ -32,7 +32,7 @@ import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal } from "./journal.ts";
 import { readLastGood } from "./last-good.ts";
 import { changeOutcome, requireOutcomes } from "./outcomes.ts";
-import { disownCopy } from "./pending-archives.ts";
+import { copyFolders, disownCopy } from "./pending-archives.ts";
 import { readProbation, removeProbation } from "./probation-note.ts";
 import { rolledBackFolders } from "./rolled-back.ts";
 import {
@@ -124,6 +124,7 @@ function sweep({ layout, emit }: StockContext): void {
     layout.homeNymvisor,
     ...builds,
     ...builds.map((folder) => join(folder, "bin")),
+    ...copyFolders(layout),
     ...rolledBackFolders(layout),
   ];
   const locks = [
