@@ -1,13 +1,15 @@
 import { constants } from "node:fs";
 import { dirname, join } from "node:path";
 import { NymvisorError } from "../src/model/errors.ts";
+import type { Services } from "../src/run/services.ts";
 import { disk } from "../src/system/disk.ts";
 import { makeFolderDurably, syncFolder, temporaryName } from "../src/system/durable.ts";
 import type { archiveInBackground } from "../src/upgrade/archive/archive-in-background.ts";
 import type { ArchiveOrder, ArchiveResult } from "../src/upgrade/archive/archive-order.ts";
 import { pathsFrom } from "../src/upgrade/backup.ts";
+import type { Extracted } from "../src/upgrade/backups/extract.ts";
 import { copyPaths, type FinishedCopy, readFinishedCopy, writeNote } from "../src/upgrade/copy/finished-copy.ts";
-import { encodeArchive } from "./backups.ts";
+import { decodeArchive, encodeArchive } from "./backups.ts";
 import { noCopy, write } from "./copies.ts";
 import { decodeContents, decodeLog } from "./copy-log.ts";
 import { readTree } from "./homes.ts";
@@ -85,7 +87,7 @@ export class Archives {
     disk.chmodSync(folder, 0o700);
     const finished = readFinishedCopy(order.source.copy);
     if (finished === undefined) throw noCopy(order.source.copy);
-    const { tree, home } = await this.#settle(finished, signal);
+    const { tree, home } = await this.settle(finished, signal);
     const [first] = pathsFrom(folder, order.at, order.kind);
     const temporary = temporaryName(first as string);
     try {
@@ -112,7 +114,7 @@ export class Archives {
   }
 
   /** As `settleCopy`: nothing that the log needs goes before the tree is durable and the note says so. */
-  async #settle(copy: FinishedCopy, signal: AbortSignal): Promise<FinishedCopy> {
+  async settle(copy: FinishedCopy, signal?: AbortSignal): Promise<FinishedCopy> {
     const { log, stored, tree } = copyPaths(copy.path);
     let settled = copy;
     if (copy.changes !== null) {
@@ -140,7 +142,23 @@ export class Archives {
     return settled;
   }
 
-  #pause(most: number, what: string, signal: AbortSignal): Promise<void> {
+  /** Takes the place of unpacking an archive for a way back: all of it is durable when it returns. */
+  readonly extract: Services["extractArchive"] = async ({ archive, into, signal }) => {
+    const saved = decodeArchive(disk.readFileSync(archive));
+    if (saved === undefined) throw new NymvisorError({ what: `${archive} is damaged` });
+    const folders = new Set([into]);
+    for (const [name, contents] of saved.files) {
+      await this.#pause(500_000, `${name} is unpacked`, signal);
+      const path = join(into, name);
+      if (!disk.existsSync(dirname(path))) makeFolderDurably(dirname(path));
+      write(path, contents, O_CREAT | O_EXCL);
+      folders.add(dirname(path));
+    }
+    for (const folder of folders) syncFolder(folder);
+    return { restored: saved.files.size, notKept: [] } as unknown as Extracted;
+  };
+
+  #pause(most: number, what: string, signal: AbortSignal | undefined): Promise<void> {
     return this.machine.pause(this.machine.requireRunning().random.int(100, most), what, signal);
   }
 }

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { HOME_VARIABLE } from "../src/daemon/record.ts";
 import type { Child, Ending, SpawnRequest } from "../src/daemon/spawn.ts";
 import { systemError } from "./disk.ts";
+import { endOf, type Health, isWellAt } from "./health.ts";
 import type { Machine } from "./machine.ts";
 import { isLiving, type SimulatedProcess } from "./processes.ts";
 import { buildInfoOfProgram, decodeProgram, type Program, sha256 } from "./program.ts";
@@ -15,7 +16,8 @@ export interface DaemonListener {
   /** A program is about to be executed. */
   executes(caller: SimulatedProcess, path: string, digest: string): void;
   /** It runs as a daemon of that home. */
-  started(process: SimulatedProcess, home: string, build: string, program: Program, digest: string): void;
+  /** @returns whether it can work on that home. */
+  started(process: SimulatedProcess, home: string, build: string, program: Program, digest: string): boolean;
   spawned(caller: SimulatedProcess): void;
   /** The last that it does, because it was asked to stop. */
   stops(home: string): void;
@@ -25,11 +27,17 @@ export interface DaemonListener {
 
 const SECOND = 1_000_000;
 
+const WELL: Health = { is: "well" };
+
 /** Takes the place of the kernel's part in `spawnChild`, and is what the started programs do. */
 export class Daemons {
   /** What a mutation makes of a child's handle, and of what is asked for. */
   alter: (child: Child) => Child = (child) => child;
   alterRequest: (request: SpawnRequest) => SpawnRequest = (request) => request;
+
+  /** How often each program was started on each home. */
+  readonly #starts = new Map<string, number>();
+  readonly #lives = new Map<SimulatedProcess, { health: Health; since: number }>();
 
   constructor(
     private readonly machine: Machine,
@@ -80,8 +88,11 @@ export class Daemons {
       machine.schedule(child, child.random.int(2_000, 40_000), "answers", () => machine.end(child, 0, null));
     } else {
       const build = /\/upgrades\/([^/]+)\/bin\/[^/]+$/.exec(real)?.[1] ?? "genesis";
-      listener.started(child, home ?? "", build, program, digest);
-      this.#live(child, environment);
+      const works = listener.started(child, home ?? "", build, program, digest);
+      const start = this.#countStart(`${home} ${digest}`);
+      this.#lives.set(child, { health: program.health ?? WELL, since: machine.now });
+      if (works) this.#live(child, environment, endOf(program.health ?? WELL, start));
+      else machine.schedule(child, child.random.int(1_000, 200_000), "refuses", () => machine.end(child, 1, null));
     }
     listener.spawned(caller);
     const members = () => [...machine.processes.values()].filter((one) => one.group === child.pid && isLiving(one));
@@ -101,6 +112,19 @@ export class Daemons {
     });
   };
 
+  /** Whether it does its work now. */
+  isWell(daemon: SimulatedProcess): boolean {
+    const life = this.#lives.get(daemon);
+    if (life === undefined || daemon.state !== "running") return false;
+    return isWellAt(life.health, (this.machine.now - life.since) / SECOND);
+  }
+
+  #countStart(what: string): number {
+    const start = (this.#starts.get(what) ?? 0) + 1;
+    this.#starts.set(what, start);
+    return start;
+  }
+
   #load(path: string): { bytes: Uint8Array; real: string } {
     const { observer } = this.machine;
     const real = observer.realpathSync(path);
@@ -110,7 +134,11 @@ export class Daemons {
   }
 
   /** A daemon's life: how it stops, whether it dies, whom it leaves behind. */
-  #live(daemon: SimulatedProcess, environment: Readonly<Record<string, string>>): void {
+  #live(
+    daemon: SimulatedProcess,
+    environment: Readonly<Record<string, string>>,
+    end: { after: number; code: number } | undefined,
+  ): void {
     const { machine, listener } = this;
     const { random } = daemon;
     const rough = (probability: number) => !listener.isCalm() && random.chance(probability);
@@ -135,6 +163,10 @@ export class Daemons {
         else if (!lingers) machine.end(child, 0, null);
       };
       machine.schedule(child, SECOND, "looks for its parent", look);
+    }
+    if (end !== undefined) {
+      const { after, code } = end;
+      machine.schedule(daemon, after * SECOND, "is sick", () => machine.end(daemon, code, null));
     }
     if (rough(0.1)) {
       const code = random.pick([1, 1, 0, 137]);

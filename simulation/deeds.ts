@@ -2,10 +2,15 @@ import { constants } from "node:fs";
 import { reasonOf } from "../src/model/errors.ts";
 import { formatInstant } from "../src/model/instant.ts";
 import { buildLayout } from "../src/model/paths.ts";
+import { compareVersions } from "../src/model/version.ts";
 import { queueBinary } from "../src/run/add-upgrade.ts";
+import { forgiveFailures } from "../src/run/retry-failed.ts";
+import { chooseWayBack } from "../src/run/rollback/choose.ts";
+import { orderWayBack } from "../src/run/rollback/order.ts";
 import { makeFolderDurably } from "../src/system/durable.ts";
-import { tryLock } from "../src/system/lock.ts";
-import { requirePlan, writePlan, writeUpgradeInfo } from "../src/upgrade/shared-documents.ts";
+import { tryLock, withLock } from "../src/system/lock.ts";
+import { requireOperator, writeOperator } from "../src/upgrade/operator.ts";
+import { requirePlan, requireUpgradeInfo, writePlan, writeUpgradeInfo } from "../src/upgrade/shared-documents.ts";
 import { ProcessDied } from "./disk.ts";
 import { nameOf } from "./guard.ts";
 import type { Node } from "./node.ts";
@@ -37,7 +42,9 @@ export class Deeds {
       case "announce": {
         const { release } = action;
         world.upstream.announce(release);
-        world.guard.upgrades.of(release.name).digests.add(Upstream.digestOf(release.program));
+        const known = world.guard.upgrades.of(release.name);
+        known.digests.add(Upstream.digestOf(release.program));
+        known.health = release.program.health;
         break;
       }
       case "add":
@@ -98,7 +105,88 @@ export class Deeds {
       case "lose-info":
         this.#loseInfo(action.garbled);
         break;
+      case "roll-back":
+        this.#rollBack(action);
+        break;
+      case "retry":
+        this.#retry(this.#node(action.node));
+        break;
+      case "hold":
+        this.#hold(true);
+        world.machine.schedule(null, action.seconds * SECOND, "a person comes back", () => this.#hold(false));
+        break;
+      case "resume":
+        this.#hold(false);
+        break;
     }
+  }
+
+  /** A command that a person types. */
+  #type(name: string, act: (process: SimulatedProcess) => Promise<unknown>): void {
+    const { machine, powered } = this.world;
+    if (!powered) return;
+    const process = machine.spawn({ role: "subject", name });
+    machine.schedule(process, 1000, "begins", () => {
+      void act(process)
+        .then(() => machine.end(process, 0, null))
+        .catch((error: unknown) => {
+          if (!isLiving(process) || error instanceof ProcessDied) return;
+          machine.trace.note(process.name, `fails: ${reasonOf(error)}`);
+          machine.end(process, 1, null);
+        });
+    });
+  }
+
+  #rollBack({ node, to, data }: ActionOf<"roll-back">): void {
+    const { machine, guard } = this.world;
+    const { layout } = this.#node(node);
+    const names = ["genesis", ...guard.upgrades.known.keys()];
+    this.#type("rollback", async (process) => {
+      const wanted = to === null ? undefined : (names[to % names.length] as string);
+      const way = chooseWayBack(layout, { to: wanted, data });
+      machine.trace.note(process.name, `orders ${layout.home} back to ${way.to.name}`);
+      const interrupted = new AbortController();
+      machine.schedule(process, process.random.int(SECOND / 10, 3 * SECOND), "is interrupted", () =>
+        interrupted.abort(),
+      );
+      const log = { emit: () => {} };
+      await orderWayBack({ layout, log }, way, interrupted.signal);
+    });
+  }
+
+  #retry({ layout }: Node): void {
+    const { machine, guard } = this.world;
+    const failed = guard.trials.all.findLast(({ state, forgiven }) => state === "rolled-back" && !forgiven);
+    if (failed === undefined) return;
+    const { name } = failed;
+    this.#type("upgrade", (process) =>
+      withLock(layout.upgradeLock, "upgrade", () => {
+        const info = requireUpgradeInfo(buildLayout(layout, name));
+        const plan = requirePlan(layout);
+        if (info === undefined || plan.current.name === name) return;
+        // It would have to be typed otherwise.
+        if ((compareVersions(info.version, plan.current.version) ?? 0) < 0) return;
+        forgiveFailures(layout, name, []);
+        guard.upgrades.again.add(name);
+        const kept = { ...info, upgradeTime: machine.wall() };
+        const others = plan.queuedUp.filter((entry) => entry.name !== name);
+        writePlan(layout, { ...plan, queuedUp: [...others, kept] });
+        guard.upgrades.wentBackFrom(name);
+        guard.upgrades.of(name).byPerson = true;
+        machine.trace.note(process.name, `wants ${name} tried again`);
+      }),
+    );
+  }
+
+  #hold(held: boolean): void {
+    const { machine } = this.world;
+    const { layout } = this.#node(0);
+    this.#type(held ? "hold" : "resume", () =>
+      withLock(layout.upgradeLock, "hold", () => {
+        const hold = held ? { since: machine.wall(), until: null } : null;
+        writeOperator(layout, { ...requireOperator(layout), hold });
+      }),
+    );
   }
 
   /** For a copy, or for an archive either. */
@@ -149,6 +237,7 @@ export class Deeds {
     machine.end(person, 0, null);
     const upgrade = guard.upgrades.of(name);
     upgrade.digests.add(Upstream.digestOf(program));
+    upgrade.health = program.health;
     const process = machine.spawn({ role: "subject", name: "add-upgrade" });
     const { layout } = this.#node(node);
     const request = {
@@ -303,6 +392,7 @@ export class Deeds {
     world.backups.roomy = true;
     world.backups.roomyForCopy = world.script.roomForCopies;
     machine.wallShift += ALL_FALLS_DUE;
+    this.#hold(false);
     for (const process of [...machine.processes.values()]) {
       machine.signal(process, "SIGCONT");
       const beside =

@@ -14,7 +14,8 @@ import type { Random } from "./random.ts";
  * What is durable follows fsync(2) and rename(2), and nothing kinder that one file system happens to add:
  * - a file's contents, size, mode, owner and times: at its own fsync;
  * - a name in a folder (made, taken, moved): at an fsync of the folder; changes get there in their order, and each is
- *   there whole or not at all. A move from one folder to another is a change of both, and either may be there alone.
+ *   there whole or not at all. A move from one folder to another is a change of both: the name may be found in both, and it
+ *   is not lost.
  * Permissions keep nobody from anything, there are no hard links, and only absolute paths are known.
  */
 export class SimulatedDisk {

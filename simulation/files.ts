@@ -3,6 +3,12 @@ import { basename } from "node:path";
 /** What a path is to nymvisor: what faults are aimed at, and what invariants speak of. */
 export type FileKind =
   | "plan"
+  | "outcomes"
+  | "operator"
+  | "probation"
+  | "way-back"
+  | "home"
+  | "kept"
   | "history"
   | "current"
   | "record"
@@ -23,6 +29,12 @@ export type FileKind =
 
 export const FILE_KINDS: readonly FileKind[] = [
   "plan",
+  "outcomes",
+  "operator",
+  "probation",
+  "way-back",
+  "home",
+  "kept",
   "history",
   "current",
   "record",
@@ -41,6 +53,10 @@ export const FILE_KINDS: readonly FileKind[] = [
 const BY_NAME: Readonly<Record<string, FileKind>> = {
   "upgrade-plan.json": "plan",
   "upgrade-history.json": "history",
+  "upgrade-outcomes.json": "outcomes",
+  "operator.json": "operator",
+  "probation.json": "probation",
+  "way-back.json": "way-back",
   current: "current",
   "current-version-info.json": "record",
   "daemon.json": "daemon-note",
@@ -64,8 +80,14 @@ export function kindOf(path: string): FileKind {
   const kind = known.get(name) ?? BY_NAME[name] ?? (name.startsWith("backup-") ? "backup" : "other");
   known.set(name, kind);
   if (path.includes("/last-good/")) return "other";
-  return kind === "other" && path.includes("/nymvisor/copies/") ? "copy" : kind;
+  if (kind !== "other") return kind;
+  if (path.includes("/nymvisor/copies/")) return "copy";
+  if (path.includes("/nymvisor/rolled-back/")) return "kept";
+  return HOME.test(path) ? "home" : kind;
 }
+
+/** At the top of a daemon's home. */
+const HOME = /^\/simulated\/nodes\/[^/]+\/(?!nymvisor$)[^/]+$/;
 
 /** What a nymvisor learns of when it is replaced: what its schedule is made from. */
 export function isWatched(path: string): boolean {
@@ -86,6 +108,10 @@ export function isDocument(kind: FileKind): boolean {
 
 const DOCUMENTS: ReadonlySet<FileKind> = new Set<FileKind>([
   "plan",
+  "outcomes",
+  "operator",
+  "probation",
+  "way-back",
   "history",
   "record",
   "daemon-note",
@@ -99,5 +125,14 @@ const DOCUMENTS: ReadonlySet<FileKind> = new Set<FileKind>([
 
 /** Shared by the nodes of a daemon: written under `upgrade.lock` only. */
 export function isShared(kind: FileKind): boolean {
-  return kind === "plan" || kind === "history" || kind === "current" || kind === "announcement";
+  return SHARED.has(kind);
 }
+
+const SHARED: ReadonlySet<FileKind> = new Set<FileKind>([
+  "plan",
+  "history",
+  "outcomes",
+  "operator",
+  "current",
+  "announcement",
+]);

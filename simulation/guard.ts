@@ -14,8 +14,10 @@ import type { Node } from "./node.ts";
 import { isLiving, type SimulatedProcess } from "./processes.ts";
 import { sha256 } from "./program.ts";
 import { Reach } from "./reach.ts";
-import { SavedHomes } from "./saved-homes.ts";
+import { type Need, SavedHomes } from "./saved-homes.ts";
+import { TrialLedger } from "./trials.ts";
 import { UpgradeLedger } from "./upgrades.ts";
+import { WayBackLedger } from "./ways-back.ts";
 
 /** What was started on a home, as the world remembers it. */
 interface HomeStory {
@@ -26,6 +28,19 @@ interface HomeStory {
   digest: string | undefined;
   build: string | undefined;
   daemon: SimulatedProcess | undefined;
+  /** By the build that was switched to: what the home was when it was stopped for that. */
+  stops: Map<string, ReadonlySet<string>>;
+  /** By build: all that it left the home as. */
+  leftBy: Map<string, Set<string>>;
+  /** A person has put something older on it, or only the binary went back: nothing newer is promised to be left alone. */
+  isMixed: boolean;
+}
+
+export interface GuardOptions {
+  /** How long a version is tried, in microseconds. */
+  probation: number;
+  /** Homes are saved before upgrades. */
+  backups: boolean;
 }
 
 /** Watches a world, and keeps the first invariant that was broken. */
@@ -34,6 +49,8 @@ export class Guard implements BackupListener {
   readonly documents: DocumentLedger;
   readonly upgrades: UpgradeLedger;
   readonly reach: Reach;
+  readonly trials: TrialLedger;
+  readonly waysBack: WayBackLedger;
   readonly homes = new Map<string, HomeStory>();
   readonly #saved: SavedHomes;
   /** The inode of upgrade.lock that a process has locked. */
@@ -44,6 +61,10 @@ export class Guard implements BackupListener {
   /** Nodes that are stopped for an upgrade. */
   readonly #down = new Map<number, SimulatedProcess>();
   readonly #brought = new Set<string>();
+  /** Needs of backups that a way back was decided for, until it is over. */
+  readonly #released = new Map<string, Need[]>();
+  /** A person has taken `current` below what homes were on: they follow, whatever they are. */
+  #wasTakenDown = false;
   #lastLook = "";
   #lastCurrent = "genesis";
   /** Daemons that ran something new for the first time. */
@@ -53,6 +74,7 @@ export class Guard implements BackupListener {
     private readonly machine: Machine,
     private readonly nodes: readonly Node[],
     private readonly contents: Homes,
+    private readonly options: GuardOptions,
   ) {
     this.#saved = new SavedHomes(
       () => machine.disk.aftermath,
@@ -65,8 +87,26 @@ export class Guard implements BackupListener {
     this.reach = new Reach(
       layouts,
       (name) => this.upgrades.known.has(name),
+      (home) => this.waysBack.of(home) !== undefined,
       (what) => this.report("own-paths", what),
     );
+    const none: ReadonlySet<string> = new Set();
+    this.waysBack = new WayBackLedger(
+      machine,
+      layouts,
+      {
+        before: (home, build) => this.homes.get(home)?.stops.get(build) ?? none,
+        leftBy: (home, build) => this.homes.get(home)?.leftBy.get(build) ?? none,
+        left: (home) => this.homes.get(home)?.left ?? none,
+      },
+      { putBack: (what) => this.report("put-back", what), kept: (what) => this.report("kept", what) },
+    );
+    this.trials = new TrialLedger(machine, layouts, options.probation, {
+      verdicts: (what) => this.report("verdicts", what),
+      badBytes: (what) => this.report("bad-bytes", what),
+      oneProvesFirst: (what) => this.report("one-proves-first", what),
+      passed: (home) => this.waysBack.passed(home),
+    });
   }
 
   report(invariant: Invariant, what: string): void {
@@ -113,8 +153,8 @@ export class Guard implements BackupListener {
       if (!isShared(kindOf(name)) || name.includes(".tmp-")) continue;
       if (!this.#holdsLock(process)) this.report("locked-writes", `${process.name}: ${effect} ${name}`);
     }
-    const { plan, history } = this.#layout;
-    const replaced = destination === plan || destination === history ? destination : undefined;
+    const { plan, history, outcomes, operator } = this.#layout;
+    const replaced = [plan, history, outcomes, operator].find((document) => document === destination);
     if (replaced === undefined || !this.machine.observer.existsSync(replaced)) return;
     if (!this.#read.get(process)?.has(replaced)) {
       this.report("locked-writes", `${process.name} replaces ${replaced}, which it has not read under the lock`);
@@ -134,15 +174,64 @@ export class Guard implements BackupListener {
       this.documents.changed(path);
       this.documents.changed(destination ?? "");
       if (destination === layout.current) this.#currentMoved(process);
+      if (destination === layout.outcomes) this.trials.changed();
+      if (destination !== undefined && kindOf(destination) === "way-back") this.#wayBackWritten(destination);
       if (destination !== undefined && kindOf(destination) === "backup") this.#checkArchive(destination);
       if (destination !== undefined && kindOf(destination) === "copy-note") this.#checkPrivate(dirname(destination));
       if (destination !== undefined && kindOf(destination) === "staged-note") this.#checkNote(destination);
     } else if (effect === "unlink") {
       this.documents.changed(path);
+      this.waysBack.removed(path);
+      if (kindOf(path) === "way-back" && !path.includes(".tmp-")) this.#wayBackOver(path);
+      if (kindOf(path) === "copy-note" && !path.includes(".tmp-")) this.#checkNeeded(dirname(path));
     } else if (effect === "fsync" && this.machine.observer.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
       this.documents.folderSynced(path);
       if (path === dirname(layout.plan)) this.upgrades.planIsDurable();
     }
+  }
+
+  #nodeOf(path: string, of: (layout: Layout) => string): Layout | undefined {
+    return this.nodes.find(({ layout }) => of(layout) === path)?.layout;
+  }
+
+  #wayBackWritten(path: string): void {
+    const layout = this.#nodeOf(path, ({ wayBack }) => wayBack);
+    const way = layout === undefined ? undefined : this.waysBack.written(layout);
+    if (layout === undefined || way === undefined || way.saved === null) return;
+    this.#released.set(layout.home, this.#saved.release(layout, way.saved.path));
+  }
+
+  #wayBackOver(path: string): void {
+    const layout = this.#nodeOf(path, ({ wayBack }) => wayBack);
+    const story = layout === undefined ? undefined : this.homes.get(layout.home);
+    const way = layout === undefined ? undefined : this.waysBack.over(layout);
+    if (layout === undefined || story === undefined || way === undefined) return;
+    this.#released.delete(layout.home);
+    const { home } = layout;
+    if (!way.started) {
+      const build = way.to.name;
+      Object.assign(story, { left: new Set([this.contents.fingerprint(home)]), build, digest: undefined });
+      this.trials.buildChanges(home, build, true);
+    }
+    const verdict = this.trials.lastOf(home, way.from.name);
+    if (verdict !== undefined && verdict.state !== "rolled-back") {
+      this.report("verdicts", `${home} is back from ${way.from.name}, which is ${verdict.state} still`);
+    }
+  }
+
+  /** A copy goes: not the one that a way back would need. */
+  #checkNeeded(copy: string): void {
+    const { observer } = this.machine;
+    const layout = this.#nodeOf(dirname(copy), ({ copies }) => copies);
+    if (layout === undefined || this.waysBack.of(layout.home) !== undefined) return;
+    if (!observer.existsSync(layout.probation)) return;
+    const note = JSON.parse(observer.readFileSync(layout.probation, "utf8")) as { name: string; saved: string | null };
+    // By then another is tried: its switch is made, and is only not written down yet.
+    const journal = this.#readJournal(layout);
+    if (journal?.state === "switching" && journal.to.name !== note.name && journal.to.name === this.#lastCurrent)
+      return;
+    const isNeeded = note.saved === copy && this.trials.lastOf(layout.home, note.name)?.state === "on-probation";
+    if (isNeeded) this.report("kept", `${copy} goes while ${note.name} is on probation`);
   }
 
   #checkPrivate(copy: string): void {
@@ -186,8 +275,15 @@ export class Guard implements BackupListener {
       this.#lastCurrent = name;
       return;
     }
+    if (this.#goesBack(process, name)) {
+      this.upgrades.wentBackFrom(this.#lastCurrent);
+      this.#lastCurrent = name;
+      return;
+    }
     const [from, to] = [this.upgrades.of(this.#lastCurrent), this.upgrades.of(name)];
-    if (!to.byPerson && (compareVersions(to.version, from.version) ?? 0) < 0) {
+    const isLower = (compareVersions(to.version, from.version) ?? 0) < 0;
+    if (isLower && to.byPerson) this.#wasTakenDown = true;
+    if (isLower && !to.byPerson) {
       this.report("no-downgrade", `current moves from ${from.name} to ${name}, and nobody asked for that`);
     }
     this.#lastCurrent = name;
@@ -197,7 +293,18 @@ export class Guard implements BackupListener {
     const home = node === undefined ? undefined : this.homes.get(node.layout.home);
     if (node === undefined || home === undefined) return;
     if (!this.#journalSays(node.layout, name)) this.report("journal-first", `current moves to ${name} unannounced`);
-    this.#saved.require(node.layout, name, home.left, false);
+    if (this.options.backups) this.#saved.require(node.layout, name, home.left, false);
+  }
+
+  /** A way back that is decided, durably, takes `current` along. */
+  #goesBack(process: SimulatedProcess, name: string): boolean {
+    const node = this.nodes.find(({ nymvisor }) => nymvisor === process);
+    const way = node === undefined ? undefined : this.waysBack.of(node.layout.home);
+    if (node === undefined || way?.to.name !== name) return false;
+    const durable = this.machine.disk.aftermath.contents(node.layout.wayBack);
+    if (durable === undefined) this.report("journal-first", `current moves back to ${name} unannounced`);
+    this.waysBack.currentMoves(node.layout, way);
+    return true;
   }
 
   /** A move that the disk did not confirm is taken back before anything has come of it. */
@@ -242,26 +349,83 @@ export class Guard implements BackupListener {
     this.report("verified-first", `${path} is executed, and is nothing that was ever verified`);
   }
 
-  daemonStarted(process: SimulatedProcess, home: string, build: string, digest: string): void {
+  /** @returns whether it works on the home. */
+  daemonStarted(
+    process: SimulatedProcess,
+    home: string,
+    build: string,
+    { digest, version }: { digest: string; version: string },
+  ): boolean {
     if (this.livesOn(home, process)) this.report("one-daemon", `a second daemon is started on ${home}`);
     const story = this.homes.get(home);
     const node = this.nodes.find(({ layout }) => layout.home === home);
     if (story === undefined || node === undefined) {
       this.report("no-mistakes", `a daemon of no home: ${home}`);
-      return;
+      return false;
     }
-    if (story.digest !== undefined && story.digest !== digest) {
-      this.#saved.require(node.layout, build, story.left, true);
+    if (this.waysBack.of(home) === undefined && !story.left.has(this.contents.fingerprint(home))) {
+      this.report("put-back", `${build} is started on ${home}, which is not as it was left`);
+    }
+    const isBack = this.waysBack.starts(node.layout, build);
+    const isNew = story.digest !== undefined && story.digest !== digest;
+    if (isNew && !isBack) {
+      if (this.options.backups) this.#saved.require(node.layout, build, story.left, true);
       this.upgradesPerformed += 1;
     }
-    this.contents.started(home, process);
+    if (story.build !== build) {
+      if (!isBack) story.stops.set(build, new Set(story.left));
+      this.trials.buildChanges(home, build, isBack);
+    }
+    this.trials.starts(
+      home,
+      build,
+      digest,
+      isBack || story.digest === undefined || story.digest === digest,
+      process.parent ?? undefined,
+    );
+    this.#checkMigrations(story, home, { build, version, isBack });
     Object.assign(story, { digest, build, daemon: process });
     this.#down.delete(node.index);
+    return this.contents.started(home, process, version);
+  }
+
+  #checkMigrations(
+    story: HomeStory,
+    home: string,
+    { build, version, isBack }: { build: string; version: string; isBack: boolean },
+  ): void {
+    const order = compareVersions(version, this.contents.schema(home)) ?? 0;
+    if (order >= 0) story.isMixed = false;
+    else if (this.#wasTakenDown || this.upgrades.of(build).byPerson || (isBack && this.#isWithoutData(home))) {
+      story.isMixed = true;
+    }
+    if (order < 0 && !story.isMixed) {
+      this.report("never-on-newer", `${build} is started on ${home}, which ${this.contents.schema(home)} has migrated`);
+    }
+  }
+
+  /** Only its binary goes back, as a person wants it, or because nothing was saved. */
+  #isWithoutData(home: string): boolean {
+    const way = this.waysBack.of(home);
+    return way !== undefined && way.saved === null && (way.byHand || !this.options.backups);
   }
 
   said(process: SimulatedProcess, { index, layout }: Node, event: NymvisorEvent): void {
+    if (event.type === "upgrade.started") {
+      const runs = (home: string) => {
+        const other = this.nodes.find((node) => node.layout.home === home);
+        // One whose disk did not take its lock cannot be told from one that does not run.
+        const isKnown = other !== undefined && this.machine.observer.existsSync(other.layout.homeLock);
+        return isKnown && other.nymvisor !== undefined && isLiving(other.nymvisor);
+      };
+      this.trials.setsOut(layout.home, runs);
+    }
     if (event.type === "upgrade.queued") this.upgrades.of(event.name).queued = true;
     if (event.type === "daemon.start-failed") this.#down.delete(index);
+    if (event.type === "warning" && event.about === layout.probation) this.trials.couldNotNote(layout.home);
+    if (event.type === "daemon.start-failed") this.trials.couldNotStart(layout.home);
+    if (event.type === "daemon.exited") this.trials.ended(layout.home);
+    if (TRIED_TO_GO_BACK.has(event.type)) this.trials.triedToGoBack(process);
     if (event.type === "warning" && event.about === "nymvisor itself") this.report("no-mistakes", event.reason);
     const name = event.type === "daemon.stopping" ? /^upgrade to (.+)$/.exec(event.why)?.[1] : undefined;
     if (name === undefined) return;
@@ -271,14 +435,15 @@ export class Guard implements BackupListener {
       }
     }
     this.#down.set(index, process);
-    if (this.#roomChecked.get(process) !== name) {
+    if (this.options.backups && this.#roomChecked.get(process) !== name) {
       this.report("ready-before-stop", `the daemon is stopped for ${name} without a look at the room`);
     }
     this.#roomChecked.delete(process);
     const { binary } = buildLayout(layout, name);
     const { observer } = this.machine;
     const digest = observer.existsSync(binary) ? sha256(observer.readFileSync(binary)) : "none";
-    if (this.homes.get(layout.home)?.digest === digest) {
+    const { build, digest: runs } = this.homes.get(layout.home) ?? {};
+    if (runs === digest && build === name) {
       this.report("ready-before-stop", `the daemon is stopped for ${name}, which it runs already`);
     }
     if (!this.upgrades.of(name).digests.has(digest) && !this.upgrades.of(name).excused) {
@@ -304,17 +469,27 @@ export class Guard implements BackupListener {
   }
 
   /** What the home is now is what must be saved before another version runs on it. */
-  #leave(home: string, { left, everLeft }: HomeStory): void {
+  #leave(home: string, { left, everLeft, leftBy, build = "genesis" }: HomeStory): void {
     const fingerprint = this.contents.fingerprint(home);
     left.add(fingerprint);
     everLeft.add(fingerprint);
+    leftBy.set(build, (leftBy.get(build) ?? new Set()).add(fingerprint));
   }
 
   /** How a world begins: nothing has run on the home. */
   beginHome(home: string): void {
-    const story = { left: new Set<string>(), everLeft: new Set<string>() };
-    this.homes.set(home, { ...story, digest: undefined, build: undefined, daemon: undefined });
-    this.#leave(home, this.homes.get(home) as HomeStory);
+    const story: HomeStory = {
+      left: new Set(),
+      everLeft: new Set(),
+      stops: new Map(),
+      leftBy: new Map(),
+      digest: undefined,
+      build: undefined,
+      daemon: undefined,
+      isMixed: false,
+    };
+    this.homes.set(home, story);
+    this.#leave(home, story);
   }
 
   /** After a loss of power, before anything starts. */
@@ -328,13 +503,28 @@ export class Guard implements BackupListener {
     const name = nameOf(this.machine.observer.readlinkSync(current));
     this.upgrades.powerLost(name, this.#lastCurrent);
     this.#lastCurrent = name;
-    for (const [home, story] of this.homes) this.#leave(home, story);
+    this.waysBack.powerLost();
+    for (const [home, needs] of this.#released) {
+      if (this.waysBack.of(home) !== undefined) continue;
+      this.#saved.takeBack(needs);
+      this.#released.delete(home);
+    }
+    this.trials.powerLost();
+    // What is half exchanged is no home.
+    for (const [home, story] of this.homes) if (this.waysBack.of(home)?.started !== false) this.#leave(home, story);
     this.checkBackups();
   }
 
   /** What upgrades stand on is still there. */
   checkBackups(): void {
     this.#saved.check(this.#lastCurrent);
+  }
+
+  /** Whether something may keep a home from being put back: what a person has done, or that there is nothing to go back to. */
+  mayLackWayBack(home: string): boolean {
+    const { build = "", isMixed = false } = this.homes.get(home) ?? {};
+    const verdict = this.trials.lastOf(home, build);
+    return isMixed || verdict === undefined || verdict.backup === null;
   }
 
   livesOn(home: string, besides?: SimulatedProcess): boolean {
@@ -353,6 +543,17 @@ export class Guard implements BackupListener {
     this.report("backed-up", `${home} is saved while a daemon works on it`);
   }
 }
+
+const TRIED_TO_GO_BACK: ReadonlySet<NymvisorEvent["type"]> = new Set<NymvisorEvent["type"]>([
+  "way-back.started",
+  "way-back.refused",
+  "upgrade.failed",
+  "upgrade.waiting",
+  "upgrade.aborted",
+  "probation.failed-stays",
+  "plan.unreadable",
+  "warning",
+]);
 
 /** Of a build that `current` leads to. */
 export function nameOf(target: string): string {

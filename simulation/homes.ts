@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
+import { compareVersions } from "../src/model/version.ts";
 import type { Machine } from "./machine.ts";
 import { isLiving, type SimulatedProcess } from "./processes.ts";
 import { sha256 } from "./program.ts";
@@ -21,6 +22,8 @@ const CONFIGURATION = "config/config.toml";
 const DATABASE = "data/store.db";
 const MAPPED = "data/store.db-shm";
 const STARTED = "data/started";
+/** The newest version that has run on the home: what its databases were migrated to. */
+const SCHEMA = "data/schema";
 
 const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
 
@@ -62,18 +65,43 @@ export class Homes {
     disk.plant(join(home, DATABASE), "page ".repeat(20));
     disk.plant(join(home, MAPPED), "shared ".repeat(6));
     disk.plant(join(home, STARTED), "never");
+    disk.plant(join(home, SCHEMA), "0.0.0");
   }
 
   fingerprint(home: string): string {
     return fingerprintOf(readTree(this.machine.observer, home));
   }
 
-  /** The first thing that a daemon does: from here on the home is what its version has made of it. */
-  started(home: string, daemon: SimulatedProcess): void {
+  /** The version whose migrations the home has. */
+  schema(home: string): string {
+    const path = join(home, SCHEMA);
+    return this.machine.observer.existsSync(path) ? this.machine.observer.readFileSync(path, "utf8") : "0.0.0";
+  }
+
+  /**
+   * The first thing that a daemon does: from here on the home is what its version has made of it. As nym-node's sqlx does,
+   * it brings its database up to date, and refuses one that a newer version has migrated.
+   * @returns whether it runs.
+   */
+  started(home: string, daemon: SimulatedProcess, version: string): boolean {
+    const order = compareVersions(version, this.schema(home));
+    if (order !== undefined && order < 0) return false;
+    if (order !== 0) this.#migrate(home, version);
     this.#daemons.set(home, daemon);
     const mapped = this.machine.observer.statSync(join(home, MAPPED), { throwIfNoEntry: false });
     if (mapped !== undefined) daemon.mapped.push(`${mapped.dev}:${mapped.ino}`);
     this.#write(join(home, STARTED), `${daemon.name} at ${this.machine.now}`, O_TRUNC);
+    return true;
+  }
+
+  #migrate(home: string, version: string): void {
+    const { observer } = this.machine;
+    const path = join(home, SCHEMA);
+    const file = observer.openSync(`${path}-new`, O_WRONLY | O_CREAT | O_TRUNC, 0o600);
+    observer.writeSync(file, version);
+    observer.fsyncSync(file);
+    observer.closeSync(file);
+    observer.renameSync(`${path}-new`, path);
   }
 
   /** Takes the place of what the kernel tells of their mappings. */

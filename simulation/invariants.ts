@@ -26,6 +26,27 @@ export const INVARIANTS = {
     promise: null,
     says: "from the move of `current` on there is a whole, durable backup of the home as its old version left it, at every moment",
   },
+  "never-on-newer": {
+    promise: null,
+    says: "no version is started by itself on a home that a newer one has migrated",
+  },
+  "put-back": {
+    promise: null,
+    says: "nothing is started on half a home, and a home that is put back is what it was at the stop, byte for byte",
+  },
+  verdicts: {
+    promise: null,
+    says: "each switch gets one verdict: passed only what was seen well, and failed only what was not",
+  },
+  "bad-bytes": {
+    promise: null,
+    says: "bytes that have failed are not tried again by themselves, whatever they are called",
+  },
+  "one-proves-first": { promise: null, says: "no other node moves to a version while one has it on probation" },
+  kept: {
+    promise: null,
+    says: "what a way back needs is there until the verdict, and what it puts aside until two versions have passed since",
+  },
   "one-at-a-time": { promise: null, says: "never are two nodes stopped for an upgrade at once" },
   "journal-first": { promise: null, says: "`current` is moved by a node only with a durable journal that says so" },
   "no-downgrade": { promise: null, says: "nothing older is put in place of what runs unless a person asks for it" },

@@ -9,6 +9,7 @@ import { copyMutations } from "./copy-mutations.ts";
 import { systemError } from "./disk.ts";
 import { isDocument, kindOf } from "./files.ts";
 import { beforeRename, isJson, locksAreIgnored, type Mutation, syncsAreIgnored, writeOver } from "./mutation.ts";
+import { wayBackMutations } from "./way-back-mutations.ts";
 
 export const mutations: readonly Mutation[] = [
   {
@@ -399,4 +400,5 @@ export const mutations: readonly Mutation[] = [
     },
   },
   ...copyMutations,
+  ...wayBackMutations,
 ];

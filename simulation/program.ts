@@ -1,18 +1,20 @@
 import type { BuildInfo } from "../src/model/build-info.ts";
+import type { Health } from "./health.ts";
 
 /** A simulated executable: text that says what it is, so that a torn or foreign file is found out when it is executed. */
 export interface Program {
   version: string;
   /** Tells builds of one version apart. */
   build: string;
+  health?: Health;
 }
 
 export const DAEMON = "nym-node";
 const MAGIC = "#!simulated\n";
 const END = "\n#end";
 
-export function encodeProgram({ version, build }: Program): Uint8Array {
-  return new TextEncoder().encode(`${MAGIC}${JSON.stringify({ version, build })}${" ".repeat(64)}${END}`);
+export function encodeProgram({ version, build, health }: Program): Uint8Array {
+  return new TextEncoder().encode(`${MAGIC}${JSON.stringify({ version, build, health })}${" ".repeat(64)}${END}`);
 }
 
 /** Undefined: the kernel would not execute it. */

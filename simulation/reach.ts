@@ -19,6 +19,8 @@ export class Reach {
     private readonly layouts: readonly Layout[],
     /** Whether an upgrade of that name was ever announced, or brought. */
     private readonly isKnown: (upgrade: string) => boolean,
+    /** Whether a home is being put back, so that all that lies in it may be moved. */
+    private readonly isPutBack: (home: string) => boolean,
     private readonly report: (what: string) => void,
   ) {}
 
@@ -44,6 +46,7 @@ export class Reach {
     return this.layouts.some((layout) => {
       const { upgradeData, upgrades, genesis, homeNymvisor, instanceData } = layout;
       if (isWithin(path, homeNymvisor) || isWithin(path, instanceData)) return true;
+      if (dirname(path) === layout.home && this.isPutBack(layout.home)) return true;
       if (isWithin(path, upgrades)) return path === upgrades || this.#isUpgrade(path.slice(upgrades.length + 1));
       // What was there from the beginning: only what it is can be written down again.
       if (isWithin(path, genesis)) return !path.startsWith(`${genesis}/bin/`) || path.endsWith(".lock");

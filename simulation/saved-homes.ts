@@ -7,7 +7,7 @@ import type { Aftermath } from "./disk/aftermath.ts";
 import { fingerprintOf } from "./homes.ts";
 
 /** A home that an upgrade has left behind, and that there must be a backup of from then on. */
-interface Need {
+export interface Need {
   layout: Layout;
   /** Of the upgrade. */
   name: string;
@@ -43,6 +43,18 @@ export class SavedHomes {
   /** The move of `current` for a home was taken back, or lost: its new version has not run on it. */
   forget(layout: Layout): void {
     this.#needs = this.#needs.filter((need) => need.isStarted || need.layout !== layout);
+  }
+
+  /** The way back from an upgrade is decided: what its home was saved in becomes the home. @returns what was needed. */
+  release(layout: Layout, path: string): Need[] {
+    const released = this.#needs.filter((need) => need.layout === layout && need.holder === path);
+    this.#needs = this.#needs.filter((need) => !released.includes(need));
+    return released;
+  }
+
+  /** It was not decided after all: its journal was not durable. */
+  takeBack(needs: readonly Need[]): void {
+    this.#needs.push(...needs);
   }
 
   /** After something was changed there. */

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "./disk.ts";
 import { FILE_KINDS, type FileKind } from "./files.ts";
+import { drawHealth, drawOldHealth, type Health } from "./health.ts";
 import type { Program } from "./program.ts";
 import type { Random } from "./random.ts";
 
@@ -46,7 +47,28 @@ export type Action = { at: number } & (
   | { kind: "rival"; name: string; aim: Aim }
   | { kind: "tamper"; which: number }
   | { kind: "lose-info"; garbled: boolean }
+  /** `nymvisor rollback`, typed and interrupted once the way back is ordered; `to`: null for the version before. */
+  | { kind: "roll-back"; node: number; to: number | null; data: boolean }
+  /** `nymvisor upgrade NAME --retry`, of what has failed. */
+  | { kind: "retry"; node: number }
+  /** `nymvisor hold`, and `nymvisor resume` some time later. */
+  | { kind: "hold"; seconds: number }
+  | { kind: "resume" }
 );
+
+/** How the nodes of a world are configured. */
+interface Settings {
+  restarts: boolean;
+  /** Seconds that a new version is tried. */
+  probation: number;
+  /** How often it may die. */
+  deaths: number;
+  /** Homes are saved before upgrades. */
+  backups: boolean;
+  withoutData: boolean;
+  /** A version that fails is gone back from by itself. */
+  automatic: boolean;
+}
 
 /** A whole world, but for the chance within it, which follows from the seed. */
 export interface Script {
@@ -54,6 +76,9 @@ export interface Script {
   nodes: number;
   /** Whether the box has room for copies of its homes, and not for their archives only. */
   roomForCopies: boolean;
+  settings: Settings;
+  /** Of the version that runs from the beginning. */
+  oldHealth: Health;
   /** Seconds until the world calms down. */
   length: number;
   actions: readonly Action[];
@@ -94,7 +119,46 @@ export function writeScript(seed: string, random: Random, nodes?: number): Scrip
     }
   }
   const roomForCopies = random.fork("room").chance(0.8);
-  return { seed, nodes: count, roomForCopies, length, actions: actions.toSorted((a, b) => a.at - b.at) };
+  const oldHealth = drawOldHealth(random.fork("old health"));
+  const settings = drawSettings(random.fork("settings"));
+  actions.push(...persons(random.fork("persons"), count, length));
+  const inOrder = actions.toSorted((a, b) => a.at - b.at);
+  return { seed, nodes: count, roomForCopies, settings, oldHealth, length, actions: inOrder };
+}
+
+function drawSettings(random: Random): Settings {
+  return {
+    restarts: random.chance(0.7),
+    probation: random.pick([6, 20, 20, 45, 90]),
+    deaths: random.int(1, 4),
+    backups: random.chance(0.88),
+    withoutData: random.chance(0.5),
+    automatic: random.chance(0.88),
+  };
+}
+
+/** What people type, other than what brings an upgrade. */
+function persons(random: Random, nodes: number, length: number): Action[] {
+  const count = random.weighted([
+    [5, 0],
+    [3, 2],
+    [2, 5],
+  ]);
+  return Array.from({ length: count }, (): Action => {
+    const at = random.int(30, length);
+    const node = random.int(0, nodes - 1);
+    switch (random.int(0, 5)) {
+      case 0:
+      case 1:
+        return { at, kind: "roll-back", node, to: random.pick([null, null, 0, 1, 2]), data: random.chance(0.8) };
+      case 2:
+        return { at, kind: "hold", seconds: random.pick([5, 60, 300]) };
+      case 3:
+        return { at, kind: "resume" };
+      default:
+        return { at, kind: "retry", node };
+    }
+  });
 }
 
 /** A fault that strikes in the middle of an upgrade is worth more than ten that find a node at rest. */
@@ -117,7 +181,7 @@ function releases(random: Random, length: number): Action[] {
     const release: Release = {
       name,
       version,
-      program: { version, build: `upstream-${number}` },
+      program: { version, build: `upstream-${number}`, health: drawHealth(random) },
       honest: random.chance(0.88),
       dueIn: random.pick([-3600, 0, 0, 5, 20, 90, 90, 3600]),
       describesBuild: random.chance(0.4),
@@ -126,6 +190,11 @@ function releases(random: Random, length: number): Action[] {
     if (random.chance(0.25)) {
       const dueIn = random.pick([-60, 0, 30, 120]);
       actions.push({ at: at + random.int(1, 240), kind: "announce", release: { ...release, dueIn, honest: true } });
+    }
+    if (random.chance(0.12)) {
+      // The very same bytes, by another name.
+      const twin = { ...release, name: `r${number}t-${version}`, honest: true };
+      actions.push({ at: at + random.int(1, 400), kind: "announce", release: twin });
     }
     if (random.chance(0.1)) {
       const other = { ...release, program: { version, build: `upstream-${number}b` } };
@@ -153,7 +222,7 @@ function releases(random: Random, length: number): Action[] {
       kind: "add",
       node: random.int(0, 2),
       name: `a${number}-${version}`,
-      program: { version, build: `operator-${number}` },
+      program: { version, build: `operator-${number}`, health: drawHealth(random) },
       dueIn: random.pick([0, 0, 15, 60, 900]),
     });
   }

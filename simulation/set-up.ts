@@ -9,17 +9,16 @@ import type { Node } from "./node.ts";
 import { buildInfoOfProgram, encodeProgram, type Program, sha256 } from "./program.ts";
 import type { World } from "./world.ts";
 
-const GENESIS: Program = { version: "1.0.0", build: "genesis" };
-
 /** The box as `nymvisor init` leaves it: all nodes taken in, nothing running. */
-export function setUp({ machine, nodes, guard, homes }: World): void {
+export function setUp({ machine, nodes, guard, homes, script }: World): void {
+  const program: Program = { version: "1.0.0", build: "genesis", health: script.oldHealth };
   const installer = machine.spawn({ role: "bystander", name: "installer" });
   const { layout } = nodes[0] as Node;
   const genesis = buildLayout(layout, "genesis");
-  const bytes = encodeProgram(GENESIS);
-  const buildInfo = buildInfoOfProgram(GENESIS);
+  const bytes = encodeProgram(program);
+  const buildInfo = buildInfoOfProgram(program);
   machine.as(installer, () => {
-    for (const folder of [genesis.bin, layout.upgrades, "/simulated/operator"]) makeFolderDurably(folder);
+    for (const folder of [genesis.bin, layout.upgrades, "/simulated/operator", "/proc/self"]) makeFolderDurably(folder);
     for (const { layout: own } of nodes) {
       makeFolderDurably(own.homeNymvisor);
       makeFolderDurably(own.instanceData);
@@ -33,7 +32,7 @@ export function setUp({ machine, nodes, guard, homes }: World): void {
     for (const { layout: own } of nodes) {
       const record = {
         name: "genesis",
-        version: GENESIS.version,
+        version: program.version,
         upgradeTime: machine.wall(),
         binaryDetails: buildInfo,
       };
@@ -45,10 +44,11 @@ export function setUp({ machine, nodes, guard, homes }: World): void {
     homes.plant(own.home);
     guard.beginHome(own.home);
   }
+  machine.disk.plant("/proc/self/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n");
   machine.disk.sync();
   for (const path of [layout.plan, genesis.info, genesis.staged]) guard.documents.begin(path);
   const known = guard.upgrades.of("genesis");
-  known.version = GENESIS.version;
+  known.version = program.version;
   known.digests.add(sha256(bytes));
   machine.end(installer, 0, null);
 }

@@ -1,6 +1,7 @@
 import type { History, Plan } from "../src/model/documents.ts";
 import type { Layout } from "../src/model/paths.ts";
 import type { ProcessDisk } from "./disk.ts";
+import type { Health } from "./health.ts";
 
 /** What the world knows of an upgrade. */
 export interface KnownUpgrade {
@@ -18,11 +19,15 @@ export interface KnownUpgrade {
   excused: boolean;
   /** The digest with which `current` was moved to it, unless that was put back by a loss of power. */
   switched: string | undefined;
+  /** Of the program that was meant last. */
+  health: Health | undefined;
 }
 
 /** Every upgrade of a world and what becomes of it: never lost, never done twice. */
 export class UpgradeLedger {
   readonly known = new Map<string, KnownUpgrade>();
+  /** Performed more than once because a person wanted that. */
+  readonly again = new Set<string>();
   #plan: string | undefined;
 
   constructor(
@@ -43,6 +48,7 @@ export class UpgradeLedger {
         queued: false,
         excused: false,
         switched: undefined,
+        health: undefined,
       };
       this.known.set(name, upgrade);
     }
@@ -71,6 +77,11 @@ export class UpgradeLedger {
     upgrade.switched = digest;
   }
 
+  /** The node went back from it; it may be performed once more where a person wants that. */
+  wentBackFrom(name: string): void {
+    this.of(name).switched = undefined;
+  }
+
   /** After a loss of power: a switch that did not last has not happened. */
   powerLost(current: string, last: string): void {
     if (last !== current) this.of(last).switched = undefined;
@@ -86,7 +97,11 @@ export class UpgradeLedger {
     if (look === this.#plan) return;
     this.#plan = look;
     const contents = history?.history.map(({ info: { name, platforms } }) => JSON.stringify([name, platforms])) ?? [];
-    if (new Set(contents).size < done.length) this.report(`the history holds one upgrade twice: ${done.join(", ")}`);
+    const times = Map.groupBy(contents, (content) => content);
+    const isTwice = done.some(
+      (name, index) => (times.get(contents[index] ?? "")?.length ?? 0) > 1 && !this.again.has(name),
+    );
+    if (isTwice) this.report(`the history holds one upgrade twice: ${done.join(", ")}`);
     const there = new Set([plan.current.name, ...plan.queuedUp.map(({ name }) => name), ...done]);
     for (const { name, queued, excused } of this.known.values()) {
       if (!queued || excused || there.has(name) || this.#isInJournal(name)) continue;

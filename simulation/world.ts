@@ -42,11 +42,23 @@ export interface Tally {
   /** Homes that were saved by a copy. */
   copies: number;
   recoveries: number;
+  /** Homes that went back. */
+  waysBack: number;
   errors: number;
 }
 
 export function noTally(): Tally {
-  return { steps: 0, effects: 0, powerLosses: 0, kills: 0, upgrades: 0, copies: 0, recoveries: 0, errors: 0 };
+  return {
+    steps: 0,
+    effects: 0,
+    powerLosses: 0,
+    kills: 0,
+    upgrades: 0,
+    copies: 0,
+    recoveries: 0,
+    waysBack: 0,
+    errors: 0,
+  };
 }
 
 export interface Outcome {
@@ -93,9 +105,10 @@ export class World {
     this.random = new Random(script.seed);
     this.#mutation = mutation;
     this.machine = new Machine(this.random.fork("machine"), keepTrace);
-    this.nodes = Array.from({ length: script.nodes }, (_, index) => nodeOf(index));
+    this.nodes = Array.from({ length: script.nodes }, (_, index) => nodeOf(index, script.settings));
     this.homes = new Homes(this.machine, this.random.fork("homes"));
-    this.guard = new Guard(this.machine, this.nodes, this.homes);
+    const { probation, backups } = script.settings;
+    this.guard = new Guard(this.machine, this.nodes, this.homes, { probation: probation * SECOND, backups });
     this.faults = new Faults(this.machine);
     this.upstream = new Upstream(this.machine);
     this.backups = new Backups(this.machine, this.guard);
@@ -108,7 +121,8 @@ export class World {
       spawned: (caller) => this.#strike("after", caller, "spawn"),
       starts: (args, environment) => this.guard.reach.starts(args, environment),
       executes: (_, path, digest) => this.guard.executes(path, digest),
-      started: (process, home, build, _, digest) => this.guard.daemonStarted(process, home, build, digest),
+      started: (process, home, build, { version }, digest) =>
+        this.guard.daemonStarted(process, home, build, { digest, version }),
       stops: (home) => this.homes.stops(home),
       isCalm: () => this.calm,
     });
@@ -126,9 +140,11 @@ export class World {
       mappedShared: this.homes.mappedShared,
       archiveInBackground: archives.archiveInBackground,
       discardCopy: copies.discard,
-      settleCopy: notThere,
-      extractArchive: notThere,
-      probe: () => ({ look: async () => ({ well: true, reasons: [] }) }),
+      settleCopy: (copy, signal) => archives.settle(copy, signal),
+      extractArchive: archives.extract,
+      probe: (checks) => ({
+        look: (signal) => (checks.length === 0 ? Promise.resolve({ well: true, reasons: [] }) : this.#look(signal)),
+      }),
       watchPlan: (_, changed) => this.#watch(changed),
       releaseMemory: () => {},
     };
@@ -191,6 +207,19 @@ export class World {
       },
     };
     return { ...noting, ...this.#mutation?.disk?.(this, process, noting) };
+  }
+
+  /** How a daemon answers its nymvisor, which takes its time. */
+  async #look(signal: AbortSignal): ReturnType<ReturnType<Services["probe"]>["look"]> {
+    const { machine, guard } = this;
+    const process = machine.requireRunning();
+    const node = this.nodes.find(({ nymvisor }) => nymvisor === process);
+    const daemon = guard.homes.get(node?.layout.home ?? "")?.daemon;
+    const slow = process.random.chance(0.05);
+    await machine.pause(process.random.int(500, slow ? 5 * SECOND : 300_000), "its health is looked at", signal);
+    const well = daemon !== undefined && this.#daemons.isWell(daemon);
+    if (node !== undefined && daemon !== undefined) guard.trials.looked(node.layout.home, daemon, well);
+    return { well, reasons: well ? [] : ["it does not do its work"] };
   }
 
   #watch(changed: () => void): { close(): Promise<void> } {
@@ -312,6 +341,7 @@ export class World {
     }
     if (this.guard.violation === undefined && this.tally.steps < mostSteps) await this.#stop();
     this.tally.upgrades = this.guard.upgradesPerformed;
+    this.tally.waysBack = this.guard.waysBack.done;
     this.tally.errors = this.faults.errorsGiven;
   }
 
@@ -338,8 +368,8 @@ export class World {
   }
 }
 
-function nodeOf(index: number): Node {
-  const configuration = configurationOf(index);
+function nodeOf(index: number, settings: Script["settings"]): Node {
+  const configuration = configurationOf(index, settings);
   return {
     index,
     configuration,
@@ -352,21 +382,27 @@ function notThere(): Promise<never> {
   return Promise.reject(new Error("there is no such source on a simulated machine"));
 }
 
-function configurationOf(index: number): Configuration {
+function configurationOf(index: number, settings: Script["settings"]): Configuration {
+  const { restarts, probation, deaths, backups, withoutData, automatic } = settings;
   const variables = {
     NYMVISOR_ID: `n${index}`,
     DAEMON_HOME: `/simulated/nodes/n${index}`,
     NYMVISOR_UPSTREAM_POLLING_RATE: "2m",
     NYMVISOR_UPSTREAM_SOURCE: "nym",
-    DAEMON_RESTART_ON_FAILURE: "true",
+    DAEMON_RESTART_ON_FAILURE: `${restarts}`,
+    DAEMON_MAX_STARTUP_FAILURES: `${deaths}`,
+    DAEMON_UNSAFE_SKIP_BACKUP: `${!backups}`,
     DAEMON_FAILURE_RESTART_DELAY: "2s",
     DAEMON_SHUTDOWN_GRACE_PERIOD: "3s",
-    // That its process runs is all that tells of a simulated daemon, and no node here goes back by itself.
+    // It is not executed: what a simulated daemon says of its health is told where it is asked.
+    NYMVISOR_HEALTH_COMMAND: "is-well",
     NYMVISOR_HEALTH_URL: "off",
     NYMVISOR_HEALTH_PORT: "off",
     // Whether those that are due for removal are needed still is decided by the clock, which is set here.
     NYMVISOR_BACKUP_KEEP: "100",
-    NYMVISOR_ROLLBACK_AUTOMATIC: "false",
+    NYMVISOR_HEALTH_PROBATION: `${probation}s`,
+    NYMVISOR_ROLLBACK_AUTOMATIC: `${automatic}`,
+    NYMVISOR_ROLLBACK_WITHOUT_DATA: `${withoutData}`,
   };
   const sources = {
     file: null,

@@ -11,6 +11,10 @@ interface Change {
   /** Of that inode, when it was given the name. */
   ctime: bigint;
   syncs: number;
+  /** What is on the disk before it: where a name was moved to another folder, it is there before it goes here. */
+  after: { folder: FolderInode; change: Change } | undefined;
+  /** A loss of power has undone it. */
+  isLost: boolean;
 }
 
 /** So many changes may wait for an fsync; the kernel writes older ones by itself, after seconds. */
@@ -35,7 +39,13 @@ export class FolderInode extends Inode {
   }
 
   /** Takes a name away, gives one, or both in one step. What had the given name loses it. */
-  change(taken: string | undefined, given: string | undefined, inode: Inode | undefined, now: bigint): void {
+  change(
+    taken: string | undefined,
+    given: string | undefined,
+    inode: Inode | undefined,
+    now: bigint,
+    after?: Change["after"],
+  ): Change {
     if (taken !== undefined) this.#take(taken);
     if (given !== undefined && inode !== undefined) {
       this.#take(given);
@@ -46,8 +56,10 @@ export class FolderInode extends Inode {
     this.mtime = now;
     this.ctime = now;
     const syncs = inode instanceof FileInode ? inode.syncs : 0;
-    this.#unsynced.push({ taken, given, inode, ctime: inode?.ctime ?? now, syncs });
+    const change: Change = { taken, given, inode, ctime: inode?.ctime ?? now, syncs, after, isLost: false };
+    this.#unsynced.push(change);
     if (this.#unsynced.length > MOST_UNSYNCED) this.#write(MOST_UNSYNCED / 2);
+    return change;
   }
 
   #take(name: string): void {
@@ -64,13 +76,18 @@ export class FolderInode extends Inode {
 
   /** Puts the first changes on the disk. */
   #write(count: number): void {
-    for (const { taken, given, inode, ctime, syncs } of this.#unsynced.splice(0, count)) {
+    for (const { taken, given, inode, ctime, syncs, after } of this.#unsynced.splice(0, count)) {
+      if (after !== undefined) after.folder.#writeThrough(after.change);
       if (taken !== undefined) this.#unpin(taken);
       if (given === undefined || inode === undefined) continue;
       this.#unpin(given);
       this.#durable.set(given, inode);
       if (inode instanceof FileInode) inode.settleChangeTime(ctime, syncs);
     }
+  }
+
+  #writeThrough(change: Change): void {
+    this.#write(this.#unsynced.indexOf(change) + 1);
   }
 
   #unpin(name: string): void {
@@ -83,7 +100,10 @@ export class FolderInode extends Inode {
 
   /** What a loss of power leaves: the changes up to a random one. */
   loseUnsynced(random: Random): void {
-    this.#write(random.int(0, this.#unsynced.length));
+    const most = random.int(0, this.#unsynced.length);
+    const undone = this.#unsynced.findIndex(({ after }) => after?.change.isLost === true);
+    this.#write(undone === -1 ? most : Math.min(most, undone));
+    for (const change of this.#unsynced) change.isLost = true;
     this.#unsynced = [];
     this.entries = new Map(this.#durable);
   }

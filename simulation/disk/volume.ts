@@ -98,7 +98,7 @@ export class Volume {
     this.released(inode);
   }
 
-  /** Within one folder this is one change; from one to another it is one in each, and a crash may leave either. */
+  /** Within one folder this is one change; from one to another it is one in each, and a crash may leave the first alone. */
   move(from: FolderInode, name: string, to: FolderInode, newName: string, inode: Inode, replaced?: Inode): void {
     const now = this.now();
     inode.ctime = now;
@@ -106,8 +106,8 @@ export class Volume {
     if (from === to) {
       from.change(name, newName, inode, now);
     } else {
-      to.change(undefined, newName, inode, now);
-      from.change(name, undefined, undefined, now);
+      const change = to.change(undefined, newName, inode, now);
+      from.change(name, undefined, undefined, now, { folder: to, change });
     }
     if (inode instanceof FolderInode) attach(inode, to, newName);
     if (!(inode instanceof FileInode && (replaced === undefined || replaced instanceof FileInode))) this.walk.forget();
