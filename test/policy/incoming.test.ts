@@ -257,6 +257,14 @@ describe("an entry of the plan", () => {
     expect(objectionToEntry(entry, plan(entry), "1.0.0", true)).toBeNull();
   });
 
+  test("of a lower version than other nodes run is refused as well, by a home that is behind them", () => {
+    const entry = upgradeInfo({ version: "1.1.0" });
+    const current = upgradeInfo({ version: "1.2.0" });
+    const why = "its version is lower than 1.2.0, which other nodes run";
+    expect(objectionToEntry(entry, { current, queuedUp: [entry] }, "1.0.0", false)).toBe(why);
+    expect(objectionToEntry(entry, { current, queuedUp: [entry] }, "1.0.0", true)).toBeNull();
+  });
+
   test("that stands there twice counts once, the first", () => {
     const first = upgradeInfo();
     const second = upgradeInfo();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { NymvisorEvent } from "../../src/model/events.ts";
 import { parseWindow } from "../../src/model/window.ts";
+import { objectionToStop } from "../../src/policy/next-target.ts";
 import { NO_PROGRESS, type ProbationProgress } from "../../src/policy/probation.ts";
 import { tryOut } from "../../src/policy/run-probation.ts";
 import type { Effect, PlanView, UpgradeResult, WayBackOrder } from "../../src/policy/run-state.ts";
@@ -454,5 +455,42 @@ describe("a home that was put back, and is behind what current points to,", () =
     const machine = RunMachine.running();
     expect(deeds(machine.read({ ...behind, forwardWaitsFor: "/another/home" }))).toEqual([]);
     expect(deeds(machine.read(behind))).toEqual([{ type: "perform", target: { kind: "forward", name: "1.1.0" } }]);
+  });
+
+  test("is not stopped any more once another node has that on probation, or it has failed there", () => {
+    const machine = RunMachine.running();
+    machine.read(behind);
+    const objection = (view: typeof behind) => {
+      machine.read(view);
+      return objectionToStop(machine.state, { kind: "forward", name: "1.1.0" }, machine.now());
+    };
+    expect(objection(behind)).toBeNull();
+    expect(objection({ ...behind, forwardWaitsFor: "/another/home" })).toBe("it is on probation on /another/home");
+    expect(objection({ ...behind, forwardObjection: "it has failed there" })).toBe("it has failed there");
+  });
+
+  test("that gives up following waits until the plan has been read again", () => {
+    const machine = RunMachine.running();
+    const forward = { type: "perform", target: { kind: "forward", name: "1.1.0" } } as const;
+    expect(deeds(machine.read(behind))).toEqual([forward]);
+    expect(
+      deeds(machine.upgradeEnds({ outcome: "given-up", reason: "it is tried elsewhere", stopped: false })),
+    ).toEqual([]);
+    expect(deeds(machine.read(behind))).toEqual([forward]);
+  });
+});
+
+describe("a version that has been well for long enough", () => {
+  test("does not pass by the time that goes by while it is looked at", () => {
+    const machine = RunMachine.running({ plan: plan(entry("1.1.0")) });
+    machine.staged("1.1.0");
+    machine.upgradeEnds(DONE);
+    machine.take({ type: "started" });
+    const limit = machine.state.probation?.settings.limit ?? 0n;
+    machine.looked();
+    expect(deeds(machine.pass(limit))).toContainEqual({ type: "look" });
+    const end = expect.objectContaining({ type: "end-probation" });
+    expect(deeds(machine.read(plan()))).not.toContainEqual(end);
+    expect(deeds(machine.looked())).toContainEqual(end);
   });
 });

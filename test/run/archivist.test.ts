@@ -4,9 +4,12 @@ import { join } from "node:path";
 import { Archivist } from "../../src/run/archivist.ts";
 import { copyPaths, writeNote } from "../../src/upgrade/copy/finished-copy.ts";
 import { noteArchiveOrder } from "../../src/upgrade/pending-archives.ts";
+import { removeWayBackJournal, type WayBackJournal, writeWayBackJournal } from "../../src/upgrade/way-back/journal.ts";
 import { STANDING_CLOCK } from "../support/builds.ts";
 import { type EmptyInstance, emptyInstance } from "../support/instance.ts";
+import { sampleBuildInfo } from "../support/sample-daemon.ts";
 import { type TemporaryHome, temporaryHome } from "../support/temporary-home.ts";
+import { upgradeInfo } from "../support/upgrades.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -143,6 +146,34 @@ describe("the archivist of a node that runs", () => {
     await archivist.work();
     expect(archived).toEqual(["probation"]);
   });
+
+  test.each(["preparing", "exchanging"])(
+    "leaves the copy alone that a way back takes the home from: %s",
+    async (state) => {
+      const copy = putCopy("v2", true);
+      const { layout } = instance;
+      const journal = { from: { name: "v2", version: "1.1.0" }, to: upgradeInfo({ version: "1.0.0" }), byHand: true };
+      const rest = {
+        build: sampleBuildInfo({ version: "1.0.0" }),
+        movesCurrent: true,
+        kept: null,
+        exchange: null,
+        why: "",
+        startedAt: 1n,
+      };
+      writeWayBackJournal(layout, {
+        ...journal,
+        ...rest,
+        state,
+        saved: { kind: "copy", path: copy },
+      } as WayBackJournal);
+      await archivist.work();
+      expect([archived, discarded]).toEqual([[], []]);
+      removeWayBackJournal(layout);
+      await archivist.work();
+      expect(archived).toEqual(["v2"]);
+    },
+  );
 
   test("tries again later and later while archives fail, and from the first delay on after one that did not", async () => {
     const copy = putCopy("v2", true);

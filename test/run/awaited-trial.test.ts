@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { homeLockOf } from "../../src/model/paths.ts";
 import type { PlanView } from "../../src/policy/run-state.ts";
 import { AwaitedTrial } from "../../src/run/awaited-trial.ts";
@@ -31,6 +32,13 @@ test("the verdict of a node that runs is waited for, however long", () => {
     expect(trial.judge(waiting())).toEqual({ view: waiting(), lookAgainIn: 60_000 });
   }
   lock?.release();
+});
+
+test("one that runs is waited for also where the disk did not take its name", () => {
+  writeFileSync(homeLockOf(home), "");
+  trial.judge(waiting());
+  now += 10n ** 14n;
+  expect(trial.judge(waiting())).toEqual({ view: waiting(), lookAgainIn: 60_000 });
 });
 
 test("one that does not run is waited for as long as a restart takes, and no longer", () => {

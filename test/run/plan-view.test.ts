@@ -177,6 +177,16 @@ describe("a home", () => {
     expect(read().view).toMatchObject({ current: "1.1.0", behind: true });
   });
 
+  test("does not follow to bytes that have failed on another node and stay there, until they are forgiven", () => {
+    moveOn();
+    const sha256 = readStaged(buildLayout(layout, "1.1.0"))?.sha256 ?? "";
+    const failed = outcome({ name: "1.1.0", home: "/another/home", state: "failed", sha256 });
+    writeOutcomes(layout, { outcomes: [failed] });
+    expect(read().view.forwardObjection).toContain("nymvisor upgrade 1.1.0 --retry");
+    writeOutcomes(layout, { outcomes: [{ ...failed, forgiven: true }] });
+    expect(read().view.forwardObjection).toBeNull();
+  });
+
   test("is behind too when the note of the new build is lost: the binary is asked then, before anything is done", () => {
     moveOn();
     unlinkSync(buildLayout(layout, "1.1.0").staged);
