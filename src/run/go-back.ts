@@ -1,5 +1,5 @@
 import type { LastLines } from "../daemon/output.ts";
-import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
+import { adviceOf, isMachineRefusal, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit } from "../model/events.ts";
 import { printable } from "../model/names.ts";
 import type { Layout } from "../model/paths.ts";
@@ -35,7 +35,9 @@ export async function goBack(context: GoBackContext, target: Back): Promise<WayB
   try {
     request = target.order === null ? fromProbation(context, target.why) : fromOrder(context, target.order);
   } catch (error) {
-    return { outcome: "failed", reason: adviceOf(error), stopped: false, hopeless: true, kept: null };
+    // What the machine does not let us read now it may let us read later.
+    const hopeless = !isMachineRefusal(error);
+    return { outcome: "failed", reason: adviceOf(error), stopped: false, hopeless, kept: null };
   }
   return turnBack(context, request);
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { ChildEnvironment } from "../../daemon/spawn.ts";
 import type { BuildInfo } from "../../model/build-info.ts";
 import type { UpgradeInfo } from "../../model/documents.ts";
-import { adviceOf, NymvisorError, reasonOf } from "../../model/errors.ts";
+import { adviceOf, isMachineRefusal, NymvisorError, reasonOf } from "../../model/errors.ts";
 import type { Emit } from "../../model/events.ts";
 import { formatStamp } from "../../model/instant.ts";
 import { printable } from "../../model/names.ts";
@@ -270,5 +270,6 @@ async function giveUp(
     };
   }
   if (signal.aborted) return { outcome: "given-up", reason: reasonOf(signal.reason), stopped, kept: null };
-  return { outcome: "failed", reason, stopped, hopeless: error instanceof Hopeless, kept: null };
+  const hopeless = error instanceof Hopeless && !isMachineRefusal(error);
+  return { outcome: "failed", reason, stopped, hopeless, kept: null };
 }
