@@ -161,6 +161,7 @@ export class Trial {
     const { layout, clock, signal } = this.context;
     this.probe = undefined;
     this.noted = undefined;
+    const { begun } = this;
     const { performedAt } = this.note() ?? {};
     if (performedAt === undefined) return;
     const decidedAt = clock.wall();
@@ -174,8 +175,8 @@ export class Trial {
       if (signal.aborted) return;
       await this.pause();
     }
-    // Another may be tried by now.
-    if (this.begun?.performedAt === performedAt) this.forget();
+    // Another may be tried by now. Its moment tells nothing: another node may have noted the switch at one of its own.
+    if (this.begun === begun) this.forget();
   }
 
   /** Until it is tried again, or the run ends. */
