@@ -100,9 +100,9 @@ export function wentBackFrom(outcomes: readonly Outcome[], home: string, name: s
 /** How long a node's probation keeps others waiting: one that was given up would keep them for ever. */
 const LONGEST_TRIAL: Duration = 86_400_000_000_000n;
 
-/** The home of another node on which a build proves itself at this moment, or null. */
+/** The home of another node on which a build proves itself at this moment, or null; of several the one that began last. */
 export function trialElsewhere(outcomes: readonly Outcome[], home: string, name: string, now: Instant): string | null {
-  const trial = outcomes.find((outcome) => {
+  const trial = outcomes.findLast((outcome) => {
     const age = now - outcome.performedAt;
     const isRecent = -LONGEST_TRIAL < age && age < LONGEST_TRIAL;
     return outcome.state === "on-probation" && outcome.name === name && outcome.home !== home && isRecent;
