@@ -414,11 +414,12 @@ export class Guard implements BackupListener {
     if (event.type === "upgrade.started") {
       const runs = (home: string) => {
         const other = this.nodes.find((node) => node.layout.home === home);
-        // One whose disk did not take its lock cannot be told from one that does not run.
-        const isKnown = other !== undefined && this.machine.observer.existsSync(other.layout.homeLock);
-        return isKnown && other.nymvisor !== undefined && isLiving(other.nymvisor);
+        // One whose disk did not take the name of who holds its lock cannot be told from one that does not run.
+        const { nymvisor, layout: { homeLock } = layout } = other ?? {};
+        if (nymvisor === undefined || !isLiving(nymvisor) || !this.machine.observer.existsSync(homeLock)) return false;
+        return this.machine.observer.readFileSync(homeLock, "utf8").includes(`"pid":${nymvisor.pid},`);
       };
-      this.trials.setsOut(layout.home, runs);
+      this.trials.setsOut(layout.home, event.name, runs);
     }
     if (event.type === "upgrade.queued") this.upgrades.of(event.name).queued = true;
     if (event.type === "daemon.start-failed") this.#down.delete(index);

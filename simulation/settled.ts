@@ -29,15 +29,14 @@ function unfinished(world: World): string | undefined {
   for (const node of nodes) {
     const { home, journal, versionRecord, copies } = node.layout;
     const story = guard.homes.get(home);
-    // Not one that a person has started beside the service, and that was asked to end.
-    const runs = node.nymvisor !== undefined && world.managed(node) === node.nymvisor;
-    if (!runs && !endsAgainAndAgain(world)) return `no nymvisor runs ${home}`;
-    if (story?.daemon === undefined) return `no daemon runs on ${home}`;
-    // One that keeps dying, and that there is no way back from, or that refuses what a newer one has left to it.
-    const dies = story.isMixed || failedAndStays(guard.trials.lastOf(home, story.build ?? ""));
-    if (!dies && !isLiving(story.daemon)) return `no daemon runs on ${home}`;
-    if (isLiving(story.daemon) && story.daemon.parent !== node.nymvisor)
-      return `the daemon of ${home} is not its nymvisor's`;
+    if (story?.build === undefined) return `nothing was ever started on ${home}`;
+    if (!mayBeDown(world, home, story.build)) {
+      const { daemon } = story;
+      // Not one that a person has started beside the service, and that was asked to end.
+      if (node.nymvisor === undefined || world.managed(node) !== node.nymvisor) return `no nymvisor runs ${home}`;
+      if (daemon === undefined || !isLiving(daemon)) return `no daemon runs on ${home}`;
+      if (daemon.parent !== node.nymvisor) return `the daemon of ${home} is not its nymvisor's`;
+    }
     if (story.build !== current && !mayStayBehind(world, home, current)) {
       return `${story.build} runs on ${home}, and current is ${current}`;
     }
@@ -45,7 +44,7 @@ function unfinished(world: World): string | undefined {
     if (observer.existsSync(node.layout.probation)) return `there is no verdict for ${home} yet`;
     const stray = guard.waysBack.unsettled(node.layout);
     if (stray !== undefined) return stray;
-    const sick = unwellWithoutNeed(world, home, story.build ?? "genesis");
+    const sick = unwellWithoutNeed(world, home, story.build);
     if (sick !== undefined) return sick;
     const record = JSON.parse(observer.readFileSync(versionRecord, "utf8")) as { name: string };
     const [copy] = observer.existsSync(copies) ? observer.readdirSync(copies) : [];
@@ -76,12 +75,20 @@ function operatorOf({ machine: { observer }, nodes }: World): Operator | undefin
 }
 
 /** A nymvisor that does not start its daemon again ends with one that cannot do its work, and whoever starts it sees the same. */
-function endsAgainAndAgain({ script, nodes, guard }: World): boolean {
+function endsAgainAndAgain(world: World): boolean {
+  const { script, nodes, guard } = world;
   if (script.settings.restarts) return false;
-  return nodes.some(({ layout: { home } }) => {
-    const { isMixed = false, build = "" } = guard.homes.get(home) ?? {};
-    return isMixed || failedAndStays(guard.trials.lastOf(home, build));
-  });
+  return nodes.some(({ layout: { home } }) => mayBeDown(world, home, guard.homes.get(home)?.build ?? ""));
+}
+
+/**
+ * It keeps dying, and there is no way back from it, or it died only once it had passed; or it refuses what a newer one has
+ * left to it: nymvisor starts it again and again.
+ */
+function mayBeDown(world: World, home: string, build: string): boolean {
+  const { homes, trials, upgrades } = world.guard;
+  const isMortal = isSickForGood(upgrades.of(build).health);
+  return isMortal || homes.get(home)?.isMixed === true || failedAndStays(trials.lastOf(home, build));
 }
 
 /** It was put back from there, the bytes have failed, or upgrades are held. */

@@ -115,9 +115,13 @@ export class TrialLedger {
   }
 
   /** A home is about to be moved on. @param runs whether a nymvisor runs that home. */
-  setsOut(home: string, runs: (home: string) => boolean): void {
-    const trials = this.all.filter((one) => one.state === "on-probation" && one.home !== home && runs(one.home));
-    this.#awaited.set(home, new Set(trials.map((one) => `${one.home} ${one.performedAt}`)));
+  setsOut(home: string, build: string, runs: (home: string) => boolean): void {
+    // Of several only the last is asked whether it runs.
+    const trial = this.all.findLast(
+      ({ state, name, home: other }) => state === "on-probation" && name === build && other !== home,
+    );
+    const isAwaited = trial !== undefined && runs(trial.home);
+    this.#awaited.set(home, new Set(isAwaited ? [`${trial.home} ${trial.performedAt}`] : []));
   }
 
   /** Another build than before is started on a home. @param back it goes back to it. */
