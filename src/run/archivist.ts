@@ -45,6 +45,7 @@ export class Archivist {
   private retryIn: Duration | undefined;
   private cancelRetry: () => void = () => {};
   private released: string | null = null;
+  private complaint: string | undefined;
   private current: { copy: string; calledOff: AbortController } | undefined;
 
   constructor(private readonly context: ArchivistContext) {}
@@ -77,6 +78,13 @@ export class Archivist {
     await this.working;
   }
 
+  /** Said once, however often it is tried. */
+  private complain(reason: string): void {
+    if (reason === this.complaint) return;
+    this.complaint = reason;
+    this.context.emit({ type: "warning", about: "the copies of the home", reason });
+  }
+
   private async workThrough(): Promise<void> {
     this.cancelRetry();
     this.retryIn = undefined;
@@ -87,10 +95,11 @@ export class Archivist {
         await step();
       } catch (error) {
         if (this.over.signal.aborted) return;
-        this.context.emit({ type: "warning", about: "the copies of the home", reason: adviceOf(error) });
+        this.complain(adviceOf(error));
         this.planRetry();
       }
     }
+    if (this.retryIn === undefined) this.complaint = undefined;
     if (this.retryIn === undefined || this.over.signal.aborted) return;
     this.cancelRetry = this.context.clock.after(toMilliseconds(this.retryIn), () => void this.work());
   }

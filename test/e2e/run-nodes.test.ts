@@ -15,6 +15,8 @@ async function waitForStart(node: PreparedNode, version: string): Promise<void> 
   await waitFor(`the start of ${node.id} as ${version}`, () => startsOf(node, version).length > 0, {
     file: node.events.path,
   });
+  // It is written down beside the process that has started.
+  await waitFor(`the record of ${node.id}`, () => node.record().version === version);
 }
 
 /** The archives that are made before that upgrade, once they are made. */
