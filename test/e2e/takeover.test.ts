@@ -116,6 +116,7 @@ describeGolden("an instance that the Rust program left", () => {
       server.announce("nym-node", announced.replaceAll("@SERVER@", server.url));
       await using run = await startNymvisor(home, ["run"], { variables: { NYMVISOR_LOG: "debug" } });
       await run.waitForLog(/nothing new/);
+      await run.waitForEvent("started");
       expect(instance.queue()).toEqual([]);
       expect(run.events.of("started").map(({ version }) => version)).toEqual(["1.1.0"]);
     } finally {
