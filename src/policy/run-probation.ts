@@ -8,7 +8,6 @@ import {
   type Probation,
   type ProbationProgress,
   type ProbationSettings,
-  passTime,
   processDied,
   processQuit,
   processStarted,
@@ -82,7 +81,8 @@ export function advanceProbation(state: RunState, now: Moment, effects: Effect[]
     if (hasPassed(probation) && state.recording === null) return passed(state, probation, effects, say);
     if (probation.look.state === "under-way" || now.monotonic < probation.look.at) return state;
     effects.push({ type: "look" });
-    return { ...state, probation: { ...passTime(probation, now.monotonic), look: { state: "under-way" } } };
+    // Its time is counted with the answer: until then nobody knows that it was well in it.
+    return { ...state, probation: { ...probation, look: { state: "under-way" } } };
   }
   if (phase.kind !== "restarting") return state;
   const waited = goOn(state, waitedWithoutProcess(probation, now.monotonic), effects, say, false);

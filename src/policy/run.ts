@@ -523,7 +523,8 @@ function stop(state: RunState, signal: string, now: Moment, effects: Effect[], s
   }
   if (state.probation !== null) {
     const probation = passTime(state.probation, now.monotonic);
-    effects.push({ type: "note-probation", progress: progressOf(probation) });
+    const { proven } = progressOf(state.probation);
+    effects.push({ type: "note-probation", progress: { ...progressOf(probation), proven } });
   }
   switch (state.phase.kind) {
     case "starting":

@@ -125,11 +125,13 @@ describe("the version that a node was switched to", () => {
     expect(deeds(effects)).toContainEqual({ type: "note-probation", progress: { ...NO_PROGRESS, quits: 1 } });
   });
 
-  test("has the time that it has spent noted when nymvisor is asked to stop", () => {
+  test("has the time that it has spent noted when nymvisor is asked to stop, and as proven what was seen of it", () => {
     const machine = onProbation();
     machine.looked();
     machine.pass(4n * SECOND);
-    const progress = { ...NO_PROGRESS, spent: 4n * SECOND, proven: 4n * SECOND };
+    machine.looked();
+    machine.pass(3n * SECOND);
+    const progress = { ...NO_PROGRESS, spent: 7n * SECOND, proven: 4n * SECOND };
     expect(deeds(machine.stop())).toContainEqual({ type: "note-probation", progress });
   });
 
