@@ -84,7 +84,8 @@ export function advanceProbation(state: RunState, now: Moment, effects: Effect[]
     // Its time is counted with the answer: until then nobody knows that it was well in it.
     return { ...state, probation: { ...probation, look: { state: "under-way" } } };
   }
-  if (phase.kind !== "restarting") return state;
+  // At the beginning of a run nothing has been started yet that could be unwell: what that takes is not its fault.
+  if (phase.kind !== "restarting" || phase.at === 0n) return state;
   const waited = goOn(state, waitedWithoutProcess(probation, now.monotonic), effects, say, false);
   return waited.probation === null ? waited : keepIfNoWayBack(waited, waited.probation, effects, say);
 }
