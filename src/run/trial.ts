@@ -50,18 +50,36 @@ export class Trial {
 
   /** The version on probation; undefined: none is, or that cannot be read, which is told. Never throws. */
   note(): ProbationNote | undefined {
-    const { begun } = this;
     const { emit, layout } = this.context;
     try {
-      const found = readProbation(layout);
-      // What is noted counts: another node may have fixed the moment of the switch before.
-      const isNoted = found.state === "found" && (begun === undefined || begun.name === found.value.name);
-      return isNoted ? found.value : begun;
+      return this.readNote();
     } catch (error) {
       if (!this.complained) emit({ type: "warning", about: layout.probation, reason: reasonOf(error) });
       this.complained = true;
-      return begun;
+      return this.begun;
     }
+  }
+
+  private readNote(): ProbationNote | undefined {
+    const { begun } = this;
+    const found = readProbation(this.context.layout);
+    // What is noted counts: another node may have fixed the moment of the switch before.
+    const isNoted = found.state === "found" && (begun === undefined || begun.name === found.value.name);
+    return isNoted ? found.value : begun;
+  }
+
+  /** Waits for a disk that does not let it be read: its verdict would be lost. */
+  private async noteInTheEnd(): Promise<ProbationNote | undefined> {
+    const { begun } = this;
+    // Another that is tried meanwhile has the note to itself.
+    while (!this.context.signal.aborted && this.begun === begun) {
+      try {
+        return this.readNote();
+      } catch {
+        await this.pause();
+      }
+    }
+    return undefined;
   }
 
   /** How a next version is to be judged: what a person has set, and what the one that runs answers now. */
@@ -162,9 +180,9 @@ export class Trial {
     this.probe = undefined;
     this.noted = undefined;
     const { begun } = this;
-    const { performedAt } = this.note() ?? {};
-    if (performedAt === undefined) return;
     const decidedAt = clock.wall();
+    const { performedAt } = (await this.noteInTheEnd()) ?? {};
+    if (performedAt === undefined) return;
     const write = () => {
       const state = failed === null ? "passed" : "failed";
       changeOutcome(layout, { home: layout.home, performedAt }, { state, why: failed, decidedAt });

@@ -195,6 +195,26 @@ describe("a verdict", () => {
     expect(instance.said()).toEqual(["warning"]);
   });
 
+  test("waits for a disk that does not let the note be read", async () => {
+    begin();
+    let fails = true;
+    const disk = {
+      ...nodeDisk,
+      readFileSync: ((path: string, encoding?: "utf8") => {
+        if (fails && path === instance.layout.probation) throw Object.assign(new Error("EIO"), { code: "EIO" });
+        return encoding === undefined ? nodeDisk.readFileSync(path) : nodeDisk.readFileSync(path, encoding);
+      }) as typeof nodeDisk.readFileSync,
+    };
+    giveBack = useDisk(() => disk);
+    const ended = trial().end(null);
+    await waits.promise;
+    fails = false;
+    for (const wake of timers) wake();
+    await ended;
+    expect(requireOutcomes(instance.layout).outcomes).toMatchObject([{ state: "passed" }]);
+    expect(readProbation(instance.layout).state).toBe("missing");
+  });
+
   test("on nothing changes nothing", async () => {
     await trial().end(null);
     expect(requireOutcomes(instance.layout).outcomes).toEqual([]);
