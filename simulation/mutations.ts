@@ -35,7 +35,12 @@ export const mutations: readonly Mutation[] = [
     breaks: ["locked-writes", "never-lost"],
     disk: locksAreIgnored((path) => kindOf(path) === "upgrade-lock"),
   },
-  { name: "turn-ignored", breaks: ["one-at-a-time"], disk: locksAreIgnored((path) => kindOf(path) === "turn-lock") },
+  {
+    name: "turn-ignored",
+    // Two that upgrade at once write over each other's journal, and with it what became of their versions.
+    breaks: ["one-at-a-time", "verdicts"],
+    disk: locksAreIgnored((path) => kindOf(path) === "turn-lock"),
+  },
   {
     name: "instance-lock-ignored",
     breaks: ["one-daemon"],
