@@ -57,13 +57,18 @@ export function mountImage({ name, folder, mib, make }: Image, undo: Undo, repor
   undo.add(`the image ${image}`, () => rmSync(image));
   truncateSync(image, mib * MIB);
   mkdirSync(mounted);
-  for (const command of [
-    [...make, image],
-    ["mount", "-o", "loop", image, mounted],
-  ]) {
-    const { exitCode, stderr } = Bun.spawnSync(command);
-    if (exitCode !== 0) return skip(`${command.join(" ")}: ${stderr.toString().trim()}`);
-  }
+  const run = (...command: string[]): string | undefined => {
+    const { exitCode, stdout, stderr } = Bun.spawnSync(command);
+    if (exitCode === 0) return stdout.toString().trim();
+    skip(`${command.join(" ")}: ${stderr.toString().trim()}`);
+    return undefined;
+  };
+  if (run(...make, image) === undefined) return undefined;
+  // Else everything that is written waits once more in memory, for the file system below, and each sync for all of that.
+  const device = run("losetup", "--find", "--show", "--direct-io=on", image);
+  if (device === undefined) return undefined;
+  undo.add(`the device ${device}`, () => void Bun.spawnSync(["losetup", "--detach", device]));
+  if (run("mount", device, mounted) === undefined) return undefined;
   undo.add(`the mount ${mounted}`, () => unmount(mounted));
   return mounted;
 }

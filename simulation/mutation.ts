@@ -11,6 +11,8 @@ export interface Mutation {
   name: string;
   /** Which of them may notice it: any of these. */
   breaks: readonly Invariant[];
+  /** What breaks besides, and often first. It is overlooked, so that the ones that it is for can be seen to notice it. */
+  overlooks?: readonly Invariant[];
   disk?: (world: World, process: SimulatedProcess, disk: Disk) => Partial<Disk>;
   services?: (world: World, services: Services) => Services;
   child?: (world: World, child: Child) => Child;

@@ -38,7 +38,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "turn-ignored",
     // Two that upgrade at once write over each other's journal, and with it what became of their versions.
-    breaks: ["one-at-a-time", "verdicts"],
+    breaks: ["one-at-a-time"],
+    overlooks: ["verdicts"],
     disk: locksAreIgnored((path) => kindOf(path) === "turn-lock"),
   },
   {

@@ -108,7 +108,11 @@ export class World {
     this.nodes = Array.from({ length: script.nodes }, (_, index) => nodeOf(index, script.settings));
     this.homes = new Homes(this.machine, this.random.fork("homes"));
     const { probation, backups } = script.settings;
-    this.guard = new Guard(this.machine, this.nodes, this.homes, { probation: probation * SECOND, backups });
+    this.guard = new Guard(this.machine, this.nodes, this.homes, {
+      probation: probation * SECOND,
+      backups,
+      overlooks: mutation?.overlooks ?? [],
+    });
     this.faults = new Faults(this.machine);
     this.upstream = new Upstream(this.machine);
     this.backups = new Backups(this.machine, this.guard);
@@ -137,6 +141,7 @@ export class World {
       checkBackupRoom: this.backups.checkRoom,
       backUp: this.backups.backUp,
       beginCopy: copies.begin,
+      warmUp: async () => {},
       mappedShared: this.homes.mappedShared,
       archiveInBackground: archives.archiveInBackground,
       discardCopy: copies.discard,

@@ -4,6 +4,7 @@ import { extractArchive } from "../upgrade/backups/extract.ts";
 import { discardCopy, HomeCopy } from "../upgrade/copy/home-copy.ts";
 import { mappedShared } from "../upgrade/copy/mapped-shared.ts";
 import { settleCopy } from "../upgrade/copy/settle-copy.ts";
+import { warmUp } from "../upgrade/copy/warm-up.ts";
 import { downloadBinary } from "../upstream/download.ts";
 import { askGithub } from "../upstream/github/ask.ts";
 import { confirmGithub } from "../upstream/github/confirm.ts";
@@ -20,6 +21,7 @@ export interface Services {
   checkBackupRoom: typeof checkBackupRoom;
   backUp: typeof backUp;
   beginCopy: typeof HomeCopy.begin;
+  warmUp: typeof warmUp;
   mappedShared: typeof mappedShared;
   archiveInBackground: typeof archiveInBackground;
   discardCopy: typeof discardCopy;
@@ -39,6 +41,7 @@ export const services: Services = {
   checkBackupRoom,
   backUp,
   beginCopy: HomeCopy.begin,
+  warmUp,
   mappedShared,
   archiveInBackground,
   discardCopy,

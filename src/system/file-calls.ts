@@ -12,6 +12,7 @@ function open() {
     lsetxattr: { args: [ptr, ptr, ptr, u64_fast, i32], returns: i32 },
     lremovexattr: { args: [ptr, ptr], returns: i32 },
     syncfs: { args: [i32], returns: i32 },
+    sync_file_range: { args: [i32, i64_fast, i64_fast, u32], returns: i32 },
     ioctl: { args: [i32, u64_fast, i64], returns: i32 },
     syscall: { args: [i64_fast, i32, ptr, ptr, u32], returns: i64_fast },
     __errno_location: { args: [], returns: ptr },
@@ -68,6 +69,18 @@ export function removeAttribute(path: Uint8Array, name: Uint8Array): void {
  */
 export function syncFileSystem(descriptor: number): void {
   if (libc().syncfs(descriptor) !== 0) throw failure("syncfs");
+}
+
+/** SYNC_FILE_RANGE_WRITE of linux/fs.h. */
+const START_TO_WRITE = 2;
+
+/**
+ * Has the disk begin to write bytes of an open file that wait in memory, and does not wait for it (sync_file_range(2)).
+ * Nothing is durable by that, and nothing depends on it: whether they could be written is told by the fsync that follows,
+ * which then has less to wait for.
+ */
+export function startToWrite(descriptor: number, position: number, length: number): void {
+  libc().sync_file_range(descriptor, position, length, START_TO_WRITE);
 }
 
 /** FICLONE of linux/fs.h: _IOW(0x94, 9, int). */

@@ -10,6 +10,7 @@ import { makeFolderDurably } from "../system/durable.ts";
 import { showPath } from "./archive/walk.ts";
 import { type BackupRoom, type backUp, type checkBackupRoom, foldersAt } from "./backup.ts";
 import type { HomeCopy } from "./copy/home-copy.ts";
+import type { warmUp } from "./copy/warm-up.ts";
 import { noteArchiveOrder } from "./pending-archives.ts";
 
 /**
@@ -28,6 +29,7 @@ export interface SaveContext {
   checkBackupRoom: typeof checkBackupRoom;
   backUp: typeof backUp;
   beginCopy: typeof HomeCopy.begin;
+  warmUp: typeof warmUp;
 }
 
 /** A home that is being saved. */
@@ -51,6 +53,8 @@ export interface SaveRequest {
   name: string;
   /** What the home was last run with; undefined: nobody knows. */
   from: VersionRecord | undefined;
+  /** The path of what is started after the stop. */
+  program: string;
 }
 
 /** Rounds end when one has copied less than this: a stop copies that in a few milliseconds. */
@@ -108,7 +112,7 @@ function saveByArchive(context: SaveContext, { name }: SaveRequest, room: Backup
   };
 }
 
-async function saveByCopy(context: SaveContext, { name, from }: SaveRequest): Promise<Saving> {
+async function saveByCopy(context: SaveContext, { name, from, program }: SaveRequest): Promise<Saving> {
   const { layout, clock, emit, signal, exclude, rebuildable } = context;
   const destination = join(layout.copies, `${name}-${formatStamp(clock.wall())}`);
   let copy: HomeCopy | undefined;
@@ -118,13 +122,10 @@ async function saveByCopy(context: SaveContext, { name, from }: SaveRequest): Pr
       const began = clock.monotonic();
       emit({ type: "copy.started", name, path: destination });
       makeFolderDurably(layout.copies, { mode: 0o700 });
+      const source = { home: layout.home, excluded: foldersAt(layout.backups), exclude, rebuildable, signal };
       copy = await context.beginCopy({
-        home: layout.home,
+        ...source,
         destination,
-        excluded: foldersAt(layout.backups),
-        exclude,
-        rebuildable,
-        signal,
         onProgress: (done, total) => emit({ type: "progress", task: "copy", name, done, total }),
       });
       let bytes = 0;
@@ -133,6 +134,7 @@ async function saveByCopy(context: SaveContext, { name, from }: SaveRequest): Pr
         bytes += copied.bytes;
         if (copied.bytes < SMALL_ROUND) break;
       }
+      await context.warmUp({ ...source, programs: [program] });
       emit({ type: "copy.prepared", name, bytes, took: clock.monotonic() - began });
     },
     async finish(at, mapped) {

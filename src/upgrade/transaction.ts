@@ -21,6 +21,7 @@ import { withLock } from "../system/lock.ts";
 import type { backUp, checkBackupRoom } from "./backup.ts";
 import { buildInfoOf } from "./build-information.ts";
 import type { HomeCopy } from "./copy/home-copy.ts";
+import type { warmUp } from "./copy/warm-up.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.ts";
 import { changeOutcome, noteOutcome, requireOutcomes } from "./outcomes.ts";
@@ -78,6 +79,7 @@ export interface TransactionContext {
   checkBackupRoom: typeof checkBackupRoom;
   backUp: typeof backUp;
   beginCopy: typeof HomeCopy.begin;
+  warmUp: typeof warmUp;
   /** Aborted when the attempt is to be given up; the switch itself is never interrupted. */
   signal: AbortSignal;
 }
@@ -98,7 +100,7 @@ export async function perform(context: TransactionContext, target: Forth): Promi
   let begun: Journal | undefined;
   try {
     const prepared = target.kind === "upgrade" ? await prepareUpgrade(context, target) : await prepareForward(context);
-    saving = await startSavingHome(context, prepared.info.name);
+    saving = await startSavingHome(context, prepared);
     context.signal.throwIfAborted();
     begun = begin(context, target, prepared, saving);
     let journal = begun;
@@ -261,14 +263,14 @@ function withdrawn(name: string): Withdrawn {
 }
 
 /** Null where the operator wants no backup. */
-async function startSavingHome(context: TransactionContext, name: string): Promise<Saving | null> {
+async function startSavingHome(context: TransactionContext, { info, build }: Prepared): Promise<Saving | null> {
   const { configuration, layout } = context;
   if (configuration.daemon.unsafe_skip_backup) return null;
   const record = readVersionRecord(layout);
   const from = record.state === "found" ? record.value : undefined;
   const { exclude } = configuration.backup;
   const { rebuildable } = flavourOf(layout.daemon);
-  return startSaving({ ...context, exclude, rebuildable }, { name, from });
+  return startSaving({ ...context, exclude, rebuildable }, { name: info.name, from, program: build.binary });
 }
 
 /** Undefined where nobody knows what the home was on: there is nothing to go back to. */

@@ -54,6 +54,7 @@ export class TransactionFixture implements Disposable {
       healthChecks: async () => [],
       // Homes are archived here; what copies do to an upgrade has tests of its own.
       beginCopy: HomeCopy.begin,
+      warmUp: async () => {},
       ...others,
     };
   }

@@ -15,6 +15,7 @@ import { type BackupRoom, checkBackupRoom, foldersAt } from "../../upgrade/backu
 import { settleRestore } from "../../upgrade/backups/restore.ts";
 import { discardCopy, HomeCopy } from "../../upgrade/copy/home-copy.ts";
 import { mappedShared } from "../../upgrade/copy/mapped-shared.ts";
+import { warmUp } from "../../upgrade/copy/warm-up.ts";
 import { claimManualCopy, sweepManualCopies } from "../../upgrade/manual-copies.ts";
 import { readVersionRecord } from "../../upgrade/shared-documents.ts";
 import { findRun } from "../find-run.ts";
@@ -108,17 +109,16 @@ async function ofRunning(
     log.emit({ type: "progress", task: "backup", name: FOLDER, done, total: Math.max(done, 2 * sourceBytes) });
   const { copy: destination, lock } = await claimManualCopy(layout, at);
   try {
+    // Of what can be rebuilt, as in an upgrade: rather left out than half of one and half of another moment.
+    const { rebuildable } = flavourOf(layout.daemon);
+    const source = { home: layout.home, excluded: foldersAt(layout.backups), exclude, rebuildable, signal };
     const copy = await HomeCopy.begin({
-      home: layout.home,
+      ...source,
       destination,
-      excluded: foldersAt(layout.backups),
-      exclude,
-      // As in an upgrade: rather left out than half of one and half of another moment.
-      rebuildable: flavourOf(layout.daemon).rebuildable,
-      signal,
       onProgress: (done) => progress(Math.min(done, sourceBytes)),
     });
     for (let round = 0; round < ROUNDS; round += 1) await copy.round();
+    if (pause) await warmUp({ ...source, programs: [] });
     const processes = findOrphans(layout).map(({ process }) => process);
     const finish = () => copy.finish({ mapped: mappedShared(processes.map(({ pid }) => pid)), isLive: true });
     const pausedFor = pause ? await whilePaused(processes, daemonEnvironment(environment), finish) : null;

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, readSync } from "node:fs";
 import { z } from "zod";
 import { NymvisorError } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
+import { startToWrite } from "../../system/file-calls.ts";
 import { asBytePath, type BytePath } from "../archive/byte-path.ts";
 import type { Attributes } from "./attributes.ts";
 
@@ -66,8 +67,6 @@ const PREFIX = 16;
 /** Most data of one record; files that are longer are cut. */
 const MOST_DATA = 1 << 20;
 const BUFFER = 2 * MOST_DATA;
-/** How much is written before the disk is put to work, while the rest is still being found. */
-const SYNC_EVERY = 4 << 20;
 /** As much as a busy node changes while it is being stopped; what is beyond takes a little longer. */
 const MOST_PREPARED = 32 << 20;
 
@@ -95,9 +94,6 @@ export class ChangeLogWriter {
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER);
   #buffered = 0;
   #written = 0;
-  #unsynced = 0;
-  #syncing: Promise<void> | undefined;
-  #failed: { error: unknown } | undefined;
 
   constructor(path: string) {
     this.#file = bulkDisk.openSync(path, O_WRONLY, 0);
@@ -126,15 +122,11 @@ export class ChangeLogWriter {
   /** @returns the size of the log; it is durable. */
   async finish(): Promise<number> {
     this.#flush();
-    await this.#syncing;
-    // The kernel reports a failed write-back once: a sync after it might succeed.
-    if (this.#failed !== undefined) throw this.#failed.error;
     await bulkDisk.fdatasync(this.#file);
     return this.#written;
   }
 
-  async close(): Promise<void> {
-    await this.#syncing;
+  close(): void {
     bulkDisk.closeSync(this.#file);
   }
 
@@ -142,19 +134,10 @@ export class ChangeLogWriter {
     for (let done = 0; done < this.#buffered; ) {
       done += bulkDisk.writeSync(this.#file, this.#buffer.subarray(done, this.#buffered));
     }
+    // While the rest is still being found. A sync would do so too, but on btrfs everything waits for it.
+    startToWrite(this.#file, this.#written, this.#buffered);
     this.#written += this.#buffered;
-    this.#unsynced += this.#buffered;
     this.#buffered = 0;
-    if (this.#unsynced < SYNC_EVERY || this.#syncing !== undefined) return;
-    this.#unsynced = 0;
-    this.#syncing = bulkDisk
-      .fdatasync(this.#file)
-      .catch((error: unknown) => {
-        this.#failed ??= { error };
-      })
-      .finally(() => {
-        this.#syncing = undefined;
-      });
   }
 }
 

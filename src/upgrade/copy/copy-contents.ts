@@ -7,7 +7,7 @@ import type { BytePath } from "../archive/byte-path.ts";
 import { extentsOf } from "../archive/sparse-file.ts";
 import { cannotRead } from "../archive/walk.ts";
 import type { BlockHashes, Chunk } from "./block-hashes.ts";
-import { type Range, readChunks } from "./read-chunks.ts";
+import { type Range, type Reader, readChunks } from "./read-chunks.ts";
 
 /** Up to here a file is read in one go, and copied whole whenever it may have changed. */
 export const SMALL = 256 << 10;
@@ -26,7 +26,8 @@ export interface Source {
 }
 
 export interface ContentsOptions {
-  chunks: readonly Chunk[];
+  chunk: Chunk;
+  reader: Reader;
   signal?: AbortSignal | undefined;
   /** Told how many more bytes were read. */
   onRead(bytes: number): void;
@@ -101,9 +102,9 @@ export type Run = readonly [start: number, end: number];
 
 /** Where a file of the copy differs from its source. */
 export interface Differences {
-  /** Runs of offsets in what was read at `position`; it is only there during the call. */
-  bytes(read: Buffer, position: number, runs: readonly Run[]): void | Promise<void>;
-  zeros(start: number, end: number): void | Promise<void>;
+  /** Runs of offsets in what was read at `position`; it is only there until the call is settled. */
+  bytes(read: Buffer, position: number, runs: readonly Run[]): Promise<void> | undefined;
+  zeros(start: number, end: number): Promise<void> | undefined;
 }
 
 /**
@@ -114,7 +115,7 @@ export async function findDifferences(
   { path, file, stat }: Source,
   hashes: BlockHashes,
   differences: Differences,
-  { chunks, signal, onRead, breathe }: ContentsOptions,
+  { chunk, reader, signal, onRead, breathe }: ContentsOptions,
 ): Promise<void> {
   const size = Number(stat.size);
   hashes.resize(size);
@@ -123,13 +124,13 @@ export async function findDifferences(
     if (hole) for (const [from, to] of hashes.updateHole(start, end)) await differences.zeros(from, to);
   }
   const ranges = parts.filter(({ hole }) => !hole).map(({ start, end }): Range => [start, end]);
-  const use = async (chunk: Chunk, position: number, length: number) => {
+  const use = (position: number, length: number) => {
     onRead(length);
     const runs = hashes.update(chunk, position, length);
-    if (runs.length > 0) await differences.bytes(chunk.bytes, position, runs);
-    await breathe();
+    const told = runs.length > 0 ? differences.bytes(chunk.bytes, position, runs) : undefined;
+    return told === undefined ? breathe() : told.then(breathe);
   };
-  await readChunks({ path, file, ranges, chunks, signal, use });
+  await readChunks({ path, file, ranges, blockSize: hashes.blockSize, chunk, reader, signal, use });
 }
 
 /** Smaller files are not worth the look. */
@@ -142,10 +143,9 @@ const SAMPLE = 64 << 10;
  * Whether hardly anything is left of what the copy has of a file, as samples tell. To write down each block that has
  * changed would then be to write all of it, and to write it once more when the log is applied.
  */
-export function isRewritten({ path, file, stat }: Source, hashes: BlockHashes, { chunks }: ContentsOptions): boolean {
+export function isRewritten({ path, file, stat }: Source, hashes: BlockHashes, { chunk }: ContentsOptions): boolean {
   const size = Number(stat.size);
-  const [chunk] = chunks;
-  if (size < SMALLEST_SAMPLED || chunk === undefined) return false;
+  if (size < SMALLEST_SAMPLED) return false;
   const step = Math.floor(size / SAMPLES / hashes.blockSize) * hashes.blockSize;
   const length = Math.max(SAMPLE, hashes.blockSize);
   let blocks = 0;

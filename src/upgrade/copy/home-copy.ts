@@ -15,8 +15,9 @@ import { Cloner, type ContentsOptions, SMALL } from "./copy-contents.ts";
 import { CopyTree, openFolders } from "./copy-tree.ts";
 import { explained } from "./explained.ts";
 import { copyPaths, type FinishedCopy, writeNote } from "./finished-copy.ts";
-import { Pace } from "./pace.ts";
+import { Pace, Turns } from "./pace.ts";
 import { type PassOptions, type PassResult, runPass, type Sink } from "./pass.ts";
+import { READ_BESIDE, READ_HERE, type Reader } from "./read-chunks.ts";
 import { Records } from "./records.ts";
 import { RoundSink } from "./round-sink.ts";
 import { StopSink } from "./stop-sink.ts";
@@ -45,13 +46,6 @@ export interface Copied {
 }
 
 /**
- * Reads that are under way at once. In a round one: writers of one file spin for its lock, on the processors that the daemon
- * needs (measured: twice the time in the kernel with two). At the stop everybody waits.
- */
-const READS_IN_A_ROUND = 1;
-const READS_AT_THE_STOP = 4;
-
-/**
  * A copy of a daemon's home that is made in rounds while the daemon runs, and brought up to the home once it has stopped.
  * The tree is the copy as of the last round. What changed after that is added at the stop as a log (see change-log.ts),
  * which `settleCopy` later applies to the tree. reading.ts says why nothing that changed is overlooked.
@@ -67,7 +61,7 @@ export class HomeCopy {
   readonly #records = new Records();
   readonly #files: CopiedFiles;
   readonly #cloner = new Cloner();
-  readonly #chunks: readonly Chunk[];
+  readonly #chunk: Chunk;
   readonly #buffer = Buffer.allocUnsafeSlow(SMALL);
   readonly #total: number;
   #read = 0;
@@ -81,7 +75,7 @@ export class HomeCopy {
     this.#filters = { leaveOut: pathFilter(request.exclude), isRebuildable: pathFilter(request.rebuildable) };
     const blockSize = blockSizeFor(homeBytes);
     this.#files = new CopiedFiles(this.#records, blockSize);
-    this.#chunks = Array.from({ length: READS_AT_THE_STOP }, () => new Chunk(blockSize));
+    this.#chunk = new Chunk(blockSize);
     this.#total = homeBytes;
   }
 
@@ -108,7 +102,7 @@ export class HomeCopy {
       const syncs = new SyncQueue();
       const pace = new Pace();
       const breathe = () => pace.breathe();
-      const sink = new RoundSink({ ...this.#context(this.#chunks.slice(0, READS_IN_A_ROUND), breathe), syncs });
+      const sink = new RoundSink({ ...this.#context(READ_BESIDE, breathe), syncs });
       try {
         await this.#pass(sink, { breathe, isDoubtful: () => false, isLive: true });
         await sink.finish();
@@ -134,17 +128,20 @@ export class HomeCopy {
       await this.#prepareLog();
       const syncs = new SyncQueue();
       const log = new ChangeLogWriter(this.#paths.log);
-      const sink = new StopSink({ ...this.#context(this.#chunks, noPause), syncs, log, stored: this.#paths.stored });
+      const turns = new Turns();
+      const breathe = () => turns.breathe();
+      const sink = new StopSink({ ...this.#context(READ_HERE, breathe), syncs, log, stored: this.#paths.stored });
       try {
         const root = { path: encodePath(this.#home), name: asBytePath(""), gone: false, kind: "folder" } as const;
         await sink.folder({ ...root, stat: ofNode(lstatSync(this.#home, { bigint: true })) });
         const isDoubtful: PassOptions["isDoubtful"] = (stat) =>
           mapped.size > 0 && mapped.has(`${stat.dev}:${stat.ino}`);
-        const result = await this.#pass(sink, { breathe: noPause, isDoubtful, isLive });
+        const result = await this.#pass(sink, { breathe, isDoubtful, isLive });
         const changes = await sink.finish();
         return this.#complete(result, sink, changes);
       } finally {
-        await Promise.all([log.close(), syncs.settle()]);
+        log.close();
+        await syncs.settle();
       }
     });
   }
@@ -172,7 +169,7 @@ export class HomeCopy {
     });
   }
 
-  #context(chunks: readonly Chunk[], breathe: ContentsOptions["breathe"]) {
+  #context(reader: Reader, breathe: ContentsOptions["breathe"]) {
     const { signal, onProgress } = this.#request;
     const onRead = (bytes: number) => {
       this.#read += bytes;
@@ -183,7 +180,7 @@ export class HomeCopy {
       files: this.#files,
       cloner: this.#cloner,
       buffer: this.#buffer,
-      contents: { chunks, signal, onRead, breathe },
+      contents: { chunk: this.#chunk, reader, signal, onRead, breathe },
     };
   }
 
@@ -228,5 +225,3 @@ async function sizeOf({ home, excluded, exclude, rebuildable }: CopyRequest): Pr
   }
   return bytes;
 }
-
-function noPause(): undefined {}

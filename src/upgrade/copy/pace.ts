@@ -25,3 +25,18 @@ export class Pace {
     this.#since = performance.now();
   }
 }
+
+/** Waits for nothing: the node is down. But what other threads have done is heard of, and so is a signal. */
+export class Turns {
+  #since = performance.now();
+
+  /** To be called between any two pieces of work. @returns undefined where no turn is due. */
+  breathe(): Promise<void> | undefined {
+    return performance.now() - this.#since < WORK_MS ? undefined : this.#give();
+  }
+
+  async #give(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#since = performance.now();
+  }
+}

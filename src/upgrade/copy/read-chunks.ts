@@ -1,4 +1,4 @@
-import { read } from "node:fs";
+import { read, readSync } from "node:fs";
 import { promisify } from "node:util";
 import type { BytePath } from "../archive/byte-path.ts";
 import { cannotRead } from "../archive/walk.ts";
@@ -15,49 +15,55 @@ const readSome = promisify(read) as unknown as (
 /** A part of a file, `end` exclusive. */
 export type Range = readonly [start: number, end: number];
 
-export interface ChunkRequest {
+interface OpenFile {
   path: BytePath;
   file: number;
-  /** In ascending order, each starting at a multiple of the block size. */
-  ranges: Iterable<Range>;
-  /** As many reads are under way at once. */
-  chunks: readonly Chunk[];
-  signal?: AbortSignal | undefined;
-  /** Called in no particular order. The chunk is read into again once it is settled. */
-  use(chunk: Chunk, position: number, length: number): void | Promise<void>;
 }
 
+/** How chunks are read. */
+export interface Reader {
+  /** Bytes that are read at once; a multiple of the block size, unless blocks are larger. */
+  piece: number;
+  /** @returns how many bytes there were, up to `length`. */
+  read(file: OpenFile, into: Buffer, position: number, length: number): number | Promise<number>;
+}
+
+/** On another thread: a disk that answers late does not hold the event loop. */
+export const READ_BESIDE: Reader = { piece: CHUNK, read: readWhole };
+
 /**
- * Reads the ranges on other threads, so that one chunk is used while the next ones are read.
- * @returns where the file ended, if before the end of the ranges.
+ * On this thread, in pieces that are still in the processor's cache when they are used. Of what the kernel has in memory
+ * that takes half as long as to have other threads read it (measured: 256 MiB read and hashed in 25 ms instead of 52).
  */
-export async function readChunks(request: ChunkRequest): Promise<number> {
-  const pieces = piecesOf(request.ranges);
-  let end = Number.POSITIVE_INFINITY;
-  let failed = false;
-  const lane = async (chunk: Chunk) => {
-    for (let piece = pieces.next(); !failed && piece.done !== true; piece = pieces.next()) {
-      const [start, stop] = piece.value;
-      request.signal?.throwIfAborted();
-      const length = await readWhole(request, chunk.bytes, start, stop - start);
-      if (start + length < stop) end = Math.min(end, start + length);
-      if (length > 0) await request.use(chunk, start, length);
-    }
-  };
-  const lanes = request.chunks.map((chunk) =>
-    lane(chunk).catch((error: unknown) => {
-      failed = true;
-      throw error;
-    }),
-  );
-  // All of them, also after a failure: the descriptor is not to be closed while another thread reads from it.
-  for (const result of await Promise.allSettled(lanes)) if (result.status === "rejected") throw result.reason;
-  return end;
+export const READ_HERE: Reader = { piece: 256 << 10, read: readHere };
+
+export interface ChunkRequest extends OpenFile {
+  /** In ascending order, each starting at a multiple of the block size. */
+  ranges: Iterable<Range>;
+  blockSize: number;
+  chunk: Chunk;
+  reader: Reader;
+  signal?: AbortSignal | undefined;
+  /** Called in the order of the file. The chunk is read into again once it is settled. */
+  use(position: number, length: number): Promise<void> | undefined;
+}
+
+/** Reads the ranges, up to where the file ends. */
+export async function readChunks(request: ChunkRequest): Promise<void> {
+  const { ranges, reader, blockSize, chunk, signal, use } = request;
+  for (const [start, stop] of piecesOf(ranges, Math.max(reader.piece, blockSize))) {
+    signal?.throwIfAborted();
+    const read = reader.read(request, chunk.bytes, start, stop - start);
+    const length = typeof read === "number" ? read : await read;
+    const used = length > 0 ? use(start, length) : undefined;
+    if (used !== undefined) await used;
+    if (start + length < stop) return;
+  }
 }
 
 /** Reads on another thread. @returns how many bytes there were, up to `length`. */
 export async function readWhole(
-  { path, file }: Pick<ChunkRequest, "path" | "file">,
+  { path, file }: OpenFile,
   into: Buffer,
   position: number,
   length: number,
@@ -75,8 +81,22 @@ export async function readWhole(
   return done;
 }
 
-function* piecesOf(ranges: Iterable<Range>): Generator<Range, undefined> {
+function readHere({ path, file }: OpenFile, into: Buffer, position: number, length: number): number {
+  let done = 0;
+  try {
+    while (done < length) {
+      const count = readSync(file, into, done, length - done, position + done);
+      if (count === 0) break;
+      done += count;
+    }
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+  return done;
+}
+
+function* piecesOf(ranges: Iterable<Range>, size: number): Generator<Range, undefined> {
   for (const [start, end] of ranges) {
-    for (let at = start; at < end; at += CHUNK) yield [at, Math.min(at + CHUNK, end)];
+    for (let at = start; at < end; at += size) yield [at, Math.min(at + size, end)];
   }
 }

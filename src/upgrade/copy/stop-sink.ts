@@ -149,8 +149,12 @@ export class StopSink implements Sink {
         const shifted = runs.map(([start, end]) => [position + start, position + end]);
         log.append({ is: "bytes", name, runs: shifted }, parts);
         this.bytes += parts.reduce((sum, { length }) => sum + length, 0);
+        return undefined;
       },
-      zeros: (start: number, end: number) => log.append({ is: "zeros", name, start, end }),
+      zeros: (start: number, end: number) => {
+        log.append({ is: "zeros", name, start, end });
+        return undefined;
+      },
     };
     await findDifferences(source, hashes, differences, contents);
     log.append({ is: "changed file", name, attributes, size: Number(source.stat.size) });
