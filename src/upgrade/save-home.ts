@@ -134,7 +134,8 @@ async function saveByCopy(context: SaveContext, { name, from, program }: SaveReq
         bytes += copied.bytes;
         if (copied.bytes < SMALL_ROUND) break;
       }
-      await context.warmUp({ ...source, programs: [program] });
+      // Ours too: what the stop needs of it was not needed all the while.
+      await context.warmUp({ ...source, programs: [process.execPath, program] });
       emit({ type: "copy.prepared", name, bytes, took: clock.monotonic() - began });
     },
     async finish(at, mapped) {

@@ -4,6 +4,7 @@ import { formatBytes } from "../../model/bytes.ts";
 import { errorCode, NymvisorError } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { explanation, giveToOwnerOf, syncFolder, temporaryName } from "../../system/durable.ts";
+import { GENTLE_PIECE, type Pace, SyncPortion } from "../pace.ts";
 import { moveToFreeName } from "./free-name.ts";
 import { dropFromCache } from "./libc.ts";
 
@@ -26,6 +27,9 @@ export class ArchiveFile {
   #unsynced = 0;
   #syncing: Promise<void> | undefined;
   #syncFailed: unknown;
+  /** Up to here the kernel was told to forget it. */
+  #forgotten = 0;
+  readonly #portion = new SyncPortion();
 
   /** Makes the temporary file, beside where the archive shall be, with mode 0600. */
   constructor(path: string) {
@@ -45,6 +49,11 @@ export class ArchiveFile {
 
   /** Appends all of `parts`. */
   write(parts: readonly Uint8Array[]): void {
+    this.#unsynced += this.#append(parts);
+    if (this.#unsynced >= SYNC_EVERY && this.#syncing === undefined) this.#startSync();
+  }
+
+  #append(parts: readonly Uint8Array[]): number {
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     try {
       const written = bulkDisk.writevSync(this.#open(), parts);
@@ -55,8 +64,33 @@ export class ArchiveFile {
       throw this.#explain(error);
     }
     this.bytes += size;
-    this.#unsynced += size;
-    if (this.#unsynced >= SYNC_EVERY && this.#syncing === undefined) this.#startSync();
+    return size;
+  }
+
+  async #syncPortion(): Promise<void> {
+    try {
+      await this.#portion.sync(() => bulkDisk.fdatasync(this.#open()));
+    } catch (error) {
+      // The kernel reports a failed write-back once: the fsync at the end might succeed after it.
+      this.#syncFailed = error;
+      throw this.#explain(error);
+    }
+  }
+
+  /** As {@link write}, little by little and with rests, beside a daemon that needs the disk. */
+  async writeGently(parts: readonly Uint8Array[], pace: Pace): Promise<void> {
+    for (const part of parts) {
+      for (let start = 0; start < part.length; start += GENTLE_PIECE) {
+        const piece = part.subarray(start, start + GENTLE_PIECE);
+        this.#append([piece]);
+        if (this.#portion.isDue(piece.length)) {
+          await this.#syncPortion();
+          dropFromCache(this.#open(), this.#forgotten, this.bytes - this.#forgotten);
+          this.#forgotten = this.bytes;
+        }
+        await pace.moved(piece.length);
+      }
+    }
   }
 
   /** Takes back all that was written after the first `bytes`. */
@@ -67,6 +101,7 @@ export class ArchiveFile {
       throw this.#explain(error);
     }
     this.bytes = bytes;
+    this.#forgotten = Math.min(this.#forgotten, bytes);
   }
 
   /**

@@ -3,6 +3,7 @@ import { bootId } from "../../system/process-table.ts";
 import { foldersAt, makeBackupFolder, pathsFrom } from "../backup.ts";
 import { readFinishedCopy } from "../copy/finished-copy.ts";
 import { settleCopy } from "../copy/settle-copy.ts";
+import { Pace } from "../pace.ts";
 import type { ArchiveOrder, ArchiveResult } from "./archive-order.ts";
 import type { TreeOptions } from "./archive-tree.ts";
 import type { HeldFile } from "./held-file.ts";
@@ -45,7 +46,7 @@ export async function archiveAsOrdered(
   });
 }
 
-type Source = Pick<TreeOptions, "leaveOut" | "leftOutBefore" | "held" | "inBackground"> & { tree: string };
+type Source = Pick<TreeOptions, "leaveOut" | "leftOutBefore" | "held" | "pace"> & { tree: string };
 
 /** Its own folder is its home's, so the copy lies in no tree that is read here. */
 async function ofCopy(path: string, signal: AbortSignal): Promise<Source> {
@@ -55,7 +56,7 @@ async function ofCopy(path: string, signal: AbortSignal): Promise<Source> {
   // Across a boot nothing tells whether the bytes of a file that was not made durable are those that it had.
   const sameBoot = copy.bootId === bootId();
   const held = copy.held.map(({ name, file }): [typeof name, HeldFile] => [name, sameBoot ? file : NOBODY]);
-  return { tree: copy.tree, leftOutBefore: copy.leftOut, held: new Map(held), inBackground: true };
+  return { tree: copy.tree, leftOutBefore: copy.leftOut, held: new Map(held), pace: new Pace() };
 }
 
 /** What no file is, so that one that is held up to it counts as changed. */

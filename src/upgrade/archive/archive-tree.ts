@@ -1,6 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
 import type { FileStat } from "../../system/file-stat.ts";
+import { GENTLE_PIECE, type Pace } from "../pace.ts";
 import { asBytePath, type BytePath, bytesOf } from "./byte-path.ts";
 import { Collector } from "./collector.ts";
 import { readExtendedAttributes } from "./extended-attributes.ts";
@@ -46,8 +47,8 @@ export interface TreeOptions {
   held?: ReadonlyMap<BytePath, HeldFile> | undefined;
   /** Takes back what `out` has taken since it had so many bytes; needed where there are held files. */
   cutOff?: { position(): number; truncate(bytes: number): void } | undefined;
-  /** The tree is read once, while a daemon runs beside it: its pages are not kept in memory. */
-  inBackground?: boolean | undefined;
+  /** A daemon runs beside it: it is read little by little and with rests, and its pages are not kept in memory. */
+  pace?: Pace | undefined;
   signal?: AbortSignal | undefined;
   /** Told how many bytes of contents have been read: at most once a mebibyte, and at the end. */
   onProgress?: ((sourceBytes: number) => void) | undefined;
@@ -59,6 +60,7 @@ const ZEROS = Buffer.alloc(64 << 10);
 
 /** From here on it pays to ask the kernel to forget a file that was read. */
 const LARGE = 1 << 20;
+const FORGET_EVERY = 4 << 20;
 
 /** What the manifest says of what the operator excluded. */
 const EXCLUDED = "excluded by [backup] exclude";
@@ -90,6 +92,16 @@ export async function archiveTree(
   await out.write(END_OF_ARCHIVE);
   options.onProgress?.(tree.result.sourceBytes);
   return tree.result;
+}
+
+/** An open file, and how it is read. */
+interface Contents {
+  path: BytePath;
+  file: number;
+  size: number;
+  isSparse: boolean;
+  /** Its pages are not kept in memory. */
+  forget: boolean;
 }
 
 class TreeArchiver {
@@ -210,7 +222,8 @@ class TreeArchiver {
       await this.#out.write(tarHeader(entry));
       const isSparse = before.blocks * 512n < before.size;
       const hash = new Bun.CryptoHasher("sha256");
-      const missing = await this.#addContents(path, file, size, isSparse, hash);
+      const forget = this.#options.pace !== undefined && accept === undefined && size >= LARGE;
+      const missing = await this.#addContents({ path, file, size, isSparse, forget }, hash);
       for (let left = missing; left > 0; left -= ZEROS.length) hash.update(ZEROS.subarray(0, left));
       await this.#out.writeZeros(missing + padding(size));
       const after = fstatSync(file, { bigint: true });
@@ -219,7 +232,7 @@ class TreeArchiver {
       else if (after.size > before.size) this.disturbed(path, "grew");
       else if (after.mtimeNs !== before.mtimeNs) this.disturbed(path, "was written");
       this.#manifest.add({ ...entry, sha256: hash.digest("hex") });
-      if (this.#options.inBackground && accept === undefined && size >= LARGE) dropFromCache(file);
+      if (forget) dropFromCache(file);
     } finally {
       closeSync(file);
     }
@@ -228,25 +241,27 @@ class TreeArchiver {
   }
 
   /** @returns how many of the `size` bytes that the header promises are not there. */
-  async #addContents(
-    path: BytePath,
-    file: number,
-    size: number,
-    isSparse: boolean,
-    hash: Bun.CryptoHasher,
-  ): Promise<number> {
+  async #addContents({ path, file, size, isSparse, forget }: Contents, hash: Bun.CryptoHasher): Promise<number> {
+    const { pace } = this.#options;
     let position = 0;
+    let forgotten = 0;
     for (const { hole, end } of isSparse ? extentsOf(file, size) : [{ hole: false, end: size }]) {
       while (position < end) {
         this.#options.signal?.throwIfAborted();
         const room = this.#out.room();
-        const part = room.subarray(0, end - position);
+        const part = room.subarray(0, Math.min(end - position, pace === undefined ? room.length : GENTLE_PIECE));
         const count = hole ? part.fill(0).length : read(path, file, part, position);
         if (count === 0) return size - position;
         position += count;
         hash.update(part.subarray(0, count));
         await this.#out.filled(count);
         this.#progress(count);
+        if (pace === undefined || hole) continue;
+        await pace.moved(count);
+        if (forget && position - forgotten >= FORGET_EVERY) {
+          dropFromCache(file, forgotten, position - forgotten);
+          forgotten = position;
+        }
       }
     }
     return 0;

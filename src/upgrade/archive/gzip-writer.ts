@@ -17,8 +17,8 @@ export interface Checkpoint {
   length: number;
 }
 
-/** Takes the finished bytes, in order. They are free for other use when it returns. */
-export type Sink = (parts: readonly Uint8Array[]) => void;
+/** Takes the finished bytes, in order, and one after the other. They are free for other use when it has settled. */
+export type Sink = (parts: readonly Uint8Array[]) => void | Promise<void>;
 
 /**
  * Writes one gzip member, compressed chunk by chunk in the thread pool. One member, because that is what every reader
@@ -30,6 +30,8 @@ export class GzipWriter {
   readonly #sink: Sink;
   readonly #queue: { raw: Uint8Array<ArrayBuffer>; parts: Promise<readonly Uint8Array[]> }[] = [];
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
+  /** What the sink took last. More is read and compressed meanwhile. */
+  #sinking: Promise<void> = Promise.resolve();
   #chunk = new Uint8Array(CHUNK);
   #used = 0;
   #crc = 0;
@@ -40,7 +42,7 @@ export class GzipWriter {
     this.#sink = sink;
     const header = HEADER.slice();
     if (comment !== undefined) header[FLAGS] = FCOMMENT;
-    sink(comment === undefined ? [header] : [header, Buffer.from(`${comment}\0`, "latin1")]);
+    this.#sinkNext(comment === undefined ? [header] : [header, Buffer.from(`${comment}\0`, "latin1")]);
   }
 
   /** Where the next bytes belong: at least one. Valid until {@link filled}. */
@@ -95,6 +97,7 @@ export class GzipWriter {
   async #flush(): Promise<void> {
     if (this.#used > 0) await this.#submit();
     while (this.#queue.length > 0) await this.#drain();
+    await this.#sinking;
   }
 
   /** Hands everything that is left to the sink, and the trailer. */
@@ -103,7 +106,7 @@ export class GzipWriter {
     const trailer = Buffer.alloc(8);
     trailer.writeUInt32LE(this.#crc, 0);
     trailer.writeUInt32LE(this.#length % 2 ** 32, 4);
-    this.#sink([LAST_BLOCK, trailer]);
+    await this.#sink([LAST_BLOCK, trailer]);
   }
 
   async #submit(): Promise<void> {
@@ -122,9 +125,21 @@ export class GzipWriter {
   async #drain(): Promise<void> {
     const next = this.#queue.shift();
     if (next === undefined) return;
-    this.#sink(await next.parts);
-    this.#spare.push(next.raw);
+    const parts = await next.parts;
+    await this.#sinking;
+    this.#sinkNext(parts, next.raw);
     // Chunks that are not compressed are ready at once: without this a large home would keep signals waiting.
     await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** @param raw what is free again when the sink has taken them. */
+  #sinkNext(parts: readonly Uint8Array[], raw?: Uint8Array<ArrayBuffer>): void {
+    const sinking = async () => {
+      await this.#sink(parts);
+      if (raw !== undefined) this.#spare.push(raw);
+    };
+    this.#sinking = sinking();
+    // A failure is met by whoever is next; until then it has to count as handled.
+    this.#sinking.catch(() => {});
   }
 }

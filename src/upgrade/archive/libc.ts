@@ -30,8 +30,9 @@ const DONT_NEED = 4;
 
 /**
  * Lets the kernel forget what it keeps in memory of an open file, as far as that is on the disk: what is read or written
- * once is not worth the place of what the daemon needs. Only an advice, so what it returns does not matter.
+ * once is not worth the place of what the daemon needs. Only an advice, so what it returns does not matter. Without a
+ * length up to the end of the file; much at once holds the processor for milliseconds.
  */
-export function dropFromCache(descriptor: number): void {
-  libc().posix_fadvise(descriptor, 0n, 0n, DONT_NEED);
+export function dropFromCache(descriptor: number, position = 0, length = 0): void {
+  libc().posix_fadvise(descriptor, BigInt(position), BigInt(length), DONT_NEED);
 }

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { errorCode, NymvisorError, reasonOf } from "../../model/errors.ts";
 import { explanation } from "../../system/durable.ts";
+import type { Pace } from "../pace.ts";
 import { ByteSource } from "./byte-source.ts";
 import { Collector } from "./collector.ts";
 import { DamagedArchive } from "./damaged.ts";
@@ -38,6 +39,8 @@ export interface ReadOptions {
   signal?: AbortSignal | undefined;
   /** Bytes of the archive file itself, of its size. */
   onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Little by little and with rests, beside a daemon that needs the disk. */
+  pace?: Pace | undefined;
 }
 
 /**
@@ -52,9 +55,10 @@ export async function readArchive(path: string, visit: EntryVisitor, options: Re
   }
 }
 
-async function readWhole(path: string, visit: EntryVisitor, { signal, onProgress }: ReadOptions): Promise<ReadArchive> {
+async function readWhole(path: string, visit: EntryVisitor, options: ReadOptions): Promise<ReadArchive> {
+  const { signal, onProgress, pace } = options;
   const total = statSync(path).size;
-  const source = new ByteSource(gunzipFile(path, (done) => onProgress?.(done, total)));
+  const source = new ByteSource(gunzipFile(path, { pace, onRead: (done) => onProgress?.(done, total) }));
   try {
     const tar = new TarReader(source);
     const check = new ManifestCheck();

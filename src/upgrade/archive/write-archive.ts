@@ -1,7 +1,7 @@
 import { ArchiveFile } from "./archive-file.ts";
 import { type ArchivedTree, archiveTree, type TreeOptions } from "./archive-tree.ts";
 import { DamagedArchive } from "./damaged.ts";
-import { GzipWriter } from "./gzip-writer.ts";
+import { GzipWriter, type Sink } from "./gzip-writer.ts";
 import { encodeHead, type ManifestHead } from "./manifest.ts";
 import { ManifestWriter } from "./manifest-writer.ts";
 import { readArchive } from "./read-archive.ts";
@@ -35,9 +35,11 @@ export async function writeArchive(request: WriteRequest): Promise<WrittenArchiv
   const { tree, head, names, readBack, accept, onReadBack: _, ...options } = request;
   const [first] = names();
   if (first === undefined) throw new Error("the archive has no name");
+  const { pace } = options;
   const file = new ArchiveFile(first);
   try {
-    const gzip = new GzipWriter((parts) => file.write(parts), encodeHead(head));
+    const sink: Sink = (parts) => (pace === undefined ? file.write(parts) : file.writeGently(parts, pace));
+    const gzip = new GzipWriter(sink, encodeHead(head));
     const cutOff = { position: () => file.bytes, truncate: (bytes: number) => file.truncate(bytes) };
     const archived = await archiveTree(tree, gzip, new ManifestWriter(head), { ...options, cutOff });
     accept?.(archived);
@@ -52,10 +54,11 @@ export async function writeArchive(request: WriteRequest): Promise<WrittenArchiv
   }
 }
 
-async function compare(path: string, archived: ArchivedTree, { signal, onReadBack }: WriteRequest): Promise<void> {
+async function compare(path: string, archived: ArchivedTree, request: WriteRequest): Promise<void> {
+  const { signal, onReadBack, pace } = request;
   // What writing left behind is not to be added to what reading needs.
   Bun.gc(true);
-  const read = await readArchive(path, () => undefined, { signal, onProgress: onReadBack });
+  const read = await readArchive(path, () => undefined, { signal, onProgress: onReadBack, pace });
   const isWhole =
     read.head !== undefined && read.files === archived.files && read.contentBytes === archived.sourceBytes;
   if (!isWhole) throw new DamagedArchive("what was read back is not what was written");

@@ -4,6 +4,7 @@ import { NymvisorError } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { startToWrite } from "../../system/file-calls.ts";
 import { asBytePath, type BytePath } from "../archive/byte-path.ts";
+import { GENTLE_PIECE, Pace, SyncPortion } from "../pace.ts";
 import type { Attributes } from "./attributes.ts";
 
 /*
@@ -80,9 +81,14 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_RDONLY, O_NOFOLLOW } = constants;
 export async function prepareLog(path: string, homeBytes: number): Promise<void> {
   const file = bulkDisk.openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o600);
   try {
-    const zeros = Buffer.alloc(MOST_DATA);
-    for (let at = 0; at < Math.min(homeBytes, MOST_PREPARED); at += zeros.length)
+    const zeros = Buffer.alloc(GENTLE_PIECE);
+    const portion = new SyncPortion();
+    const pace = new Pace();
+    for (let at = 0; at < Math.min(homeBytes, MOST_PREPARED); at += zeros.length) {
       await bulkDisk.writeAt(file, zeros, at);
+      if (portion.isDue(zeros.length)) await portion.sync(() => bulkDisk.fdatasync(file));
+      await pace.moved(zeros.length);
+    }
     await bulkDisk.fsync(file);
   } finally {
     bulkDisk.closeSync(file);

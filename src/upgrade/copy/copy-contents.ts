@@ -6,17 +6,12 @@ import type { FileStat } from "../../system/file-stat.ts";
 import type { BytePath } from "../archive/byte-path.ts";
 import { extentsOf } from "../archive/sparse-file.ts";
 import { cannotRead } from "../archive/walk.ts";
+import { SyncPortion } from "../pace.ts";
 import type { BlockHashes, Chunk } from "./block-hashes.ts";
 import { type Range, type Reader, readChunks } from "./read-chunks.ts";
 
 /** Up to here a file is read in one go, and copied whole whenever it may have changed. */
 export const SMALL = 256 << 10;
-
-/**
- * How much of a copy may wait in memory for the disk. More would hold up the daemon's own fsync: ext4 writes all that
- * waits for new blocks before it commits.
- */
-export const SYNC_EVERY = 8 << 20;
 
 /** An open file of the home. */
 export interface Source {
@@ -167,28 +162,25 @@ const MOSTLY = 0.75;
 
 /**
  * Makes an open file of the copy what `source` is, writing only what differs. `isNew`: it is empty, so that holes need
- * only be left out. `syncEvery`: how many written bytes may wait in memory for the disk.
+ * only be left out. Little of it waits in memory for the disk: more would hold up the daemon's own fsync, since ext4 writes
+ * all that waits for new blocks before it commits.
  * @returns the bytes that were written.
  */
 export async function copyLarge(
   source: Source,
   destination: number,
   { hashes, isNew }: { hashes: BlockHashes; isNew: boolean },
-  options: ContentsOptions & { syncEvery: number },
+  options: ContentsOptions,
 ): Promise<number> {
-  const { syncEvery } = options;
   bulkDisk.ftruncateSync(destination, Number(source.stat.size));
   let written = 0;
-  let unsynced = 0;
+  const portion = new SyncPortion();
   const bytes = async (read: Buffer, position: number, runs: readonly Run[]) => {
     for (const [start, end] of runs) {
       await bulkDisk.writeAt(destination, read.subarray(start, end), position + start);
       written += end - start;
-      unsynced += end - start;
+      if (portion.isDue(end - start)) await portion.sync(() => bulkDisk.fdatasync(destination));
     }
-    if (unsynced < syncEvery) return;
-    unsynced = 0;
-    await bulkDisk.fdatasync(destination);
   };
   const zeros = (start: number, end: number) => (isNew ? undefined : writeZeros(destination, start, end));
   await findDifferences(source, hashes, { bytes, zeros }, options);

@@ -8,6 +8,7 @@ import { bootId } from "../../system/process-table.ts";
 import { asBytePath, encodePath } from "../archive/byte-path.ts";
 import { type PathFilter, pathFilter } from "../archive/path-patterns.ts";
 import { type FolderIdentity, walkHome } from "../archive/walk.ts";
+import { Pace, Turns } from "../pace.ts";
 import { blockSizeFor, Chunk } from "./block-hashes.ts";
 import { ChangeLogWriter, prepareLog } from "./change-log.ts";
 import { CopiedFiles } from "./copied-files.ts";
@@ -15,13 +16,12 @@ import { Cloner, type ContentsOptions, SMALL } from "./copy-contents.ts";
 import { CopyTree, openFolders } from "./copy-tree.ts";
 import { explained } from "./explained.ts";
 import { copyPaths, type FinishedCopy, writeNote } from "./finished-copy.ts";
-import { Pace, Turns } from "./pace.ts";
 import { type PassOptions, type PassResult, runPass, type Sink } from "./pass.ts";
 import { READ_BESIDE, READ_HERE, type Reader } from "./read-chunks.ts";
 import { Records } from "./records.ts";
 import { RoundSink } from "./round-sink.ts";
 import { StopSink } from "./stop-sink.ts";
-import { SyncQueue } from "./sync-queue.ts";
+import { GENTLY, SyncQueue } from "./sync-queue.ts";
 
 export interface CopyRequest {
   /** The daemon's home, absolute; it may be a link. */
@@ -99,7 +99,7 @@ export class HomeCopy {
    */
   async round(): Promise<Copied> {
     return this.#guarded(async () => {
-      const syncs = new SyncQueue();
+      const syncs = new SyncQueue(GENTLY);
       const pace = new Pace();
       const breathe = () => pace.breathe();
       const sink = new RoundSink({ ...this.#context(READ_BESIDE, breathe), syncs });

@@ -2,7 +2,8 @@ import { read, readSync } from "node:fs";
 import { promisify } from "node:util";
 import type { BytePath } from "../archive/byte-path.ts";
 import { cannotRead } from "../archive/walk.ts";
-import { CHUNK, type Chunk } from "./block-hashes.ts";
+import { GENTLE_PIECE } from "../pace.ts";
+import type { Chunk } from "./block-hashes.ts";
 
 const readSome = promisify(read) as unknown as (
   descriptor: number,
@@ -29,7 +30,7 @@ export interface Reader {
 }
 
 /** On another thread: a disk that answers late does not hold the event loop. */
-export const READ_BESIDE: Reader = { piece: CHUNK, read: readWhole };
+export const READ_BESIDE: Reader = { piece: GENTLE_PIECE, read: readWhole };
 
 /**
  * On this thread, in pieces that are still in the processor's cache when they are used. Of what the kernel has in memory

@@ -12,7 +12,6 @@ import {
   isSparse,
   SMALL,
   type Source,
-  SYNC_EVERY,
 } from "./copy-contents.ts";
 import { type CopyTree, parentOf } from "./copy-tree.ts";
 import type { CopiedFile, Present, Sink } from "./pass.ts";
@@ -115,7 +114,6 @@ export class RoundSink implements Sink {
   /** @returns the bytes that were written, or are shared now. */
   async #fill(source: Source, destination: number, object: number): Promise<number> {
     const { files, cloner, contents, buffer } = this.#context;
-    const gentle = { ...contents, syncEvery: SYNC_EVERY };
     const size = Number(source.stat.size);
     if (size <= SMALL && !isSparse(source.stat)) {
       files.forget(object);
@@ -127,11 +125,11 @@ export class RoundSink implements Sink {
       return bytes.length;
     }
     const known = files.hashes(object);
-    if (known !== undefined) return copyLarge(source, destination, { hashes: known, isNew: false }, gentle);
+    if (known !== undefined) return copyLarge(source, destination, { hashes: known, isNew: false }, contents);
     bulkDisk.ftruncateSync(destination, 0);
     const hashes = files.newHashes(object, size);
     if (!cloner.tryClone(source, destination)) {
-      return copyLarge(source, destination, { hashes, isNew: true }, gentle);
+      return copyLarge(source, destination, { hashes, isNew: true }, contents);
     }
     // Of the copy, which holds still.
     const stat = lookAtOpen(destination);

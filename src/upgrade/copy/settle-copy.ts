@@ -1,13 +1,14 @@
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { syncFolder } from "../../system/durable.ts";
 import { type BytePath, encodePath, joinPath } from "../archive/byte-path.ts";
+import { Pace, SyncPortion } from "../pace.ts";
 import { type Attributes, applyAttributes } from "./attributes.ts";
 import { type Change, decodeAttributes, readLog } from "./change-log.ts";
-import { SYNC_EVERY, writeZeros } from "./copy-contents.ts";
+import { writeZeros } from "./copy-contents.ts";
 import { CopyTree } from "./copy-tree.ts";
 import { explained } from "./explained.ts";
 import { copyPaths, type FinishedCopy, writeNote } from "./finished-copy.ts";
-import { SyncQueue } from "./sync-queue.ts";
+import { GENTLY, SyncQueue } from "./sync-queue.ts";
 
 /**
  * Brings the tree of a finished copy up to the stop, by its log: the part of the work that the node did not have to wait
@@ -47,12 +48,13 @@ class Settler {
   readonly notKept: FinishedCopy["notKept"] = [];
   readonly #tree: CopyTree;
   readonly #stored: BytePath;
-  readonly #syncs = new SyncQueue();
+  readonly #syncs = new SyncQueue(GENTLY);
   /** Given to them when nothing more is put into them, which would change their times. */
   readonly #folders: { name: BytePath; attributes: Attributes }[] = [];
   /** What bytes are being written to: changes of one file follow one another. */
   #open: { name: BytePath; file: number } | undefined;
-  #unsynced = 0;
+  readonly #portion = new SyncPortion();
+  readonly #pace = new Pace();
 
   constructor(tree: CopyTree, stored: string) {
     this.#tree = tree;
@@ -158,10 +160,8 @@ class Settler {
     for (const [start, end] of runs) {
       await bulkDisk.writeAt(file, data.subarray(from, from + end - start), start);
       from += end - start;
+      if (this.#portion.isDue(end - start)) await this.#portion.sync(() => bulkDisk.fdatasync(file));
+      await this.#pace.breathe();
     }
-    this.#unsynced += data.length;
-    if (this.#unsynced < SYNC_EVERY) return;
-    this.#unsynced = 0;
-    await bulkDisk.fdatasync(file);
   }
 }

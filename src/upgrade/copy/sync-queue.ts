@@ -1,15 +1,23 @@
 import { constants } from "node:fs";
 import { bulkDisk, type DiskPath } from "../../system/bulk-disk.ts";
 
-/** Open at once. Those that are synced together share a commit of the file system's journal. */
+/** Files that are synced at once share a commit of the file system's journal; so many while nothing but that is waited for. */
 const MOST = 64;
+/** Beside a daemon, whose own fsync would come after all of them. */
+export const GENTLY = 8;
 
 const { O_RDONLY, O_DIRECTORY } = constants;
 
 /** Makes files durable on other threads, and closes them. */
 export class SyncQueue {
   readonly #running = new Set<Promise<void>>();
+  readonly #most: number;
   #failed: { error: unknown } | undefined;
+
+  /** @param most as many are under way at once. */
+  constructor(most = MOST) {
+    this.#most = most;
+  }
 
   /** Takes an open file over. Waits if many are under way. @throws what an earlier one failed with. */
   async add(descriptor: number): Promise<void> {
@@ -23,7 +31,7 @@ export class SyncQueue {
         this.#running.delete(syncing);
       });
     this.#running.add(syncing);
-    if (this.#running.size >= MOST) await Promise.race(this.#running);
+    if (this.#running.size >= this.#most) await Promise.race(this.#running);
     this.#rethrow();
   }
 

@@ -3,9 +3,8 @@ import { freemem } from "node:os";
 import { type BytePath, encodePath } from "../archive/byte-path.ts";
 import { pathFilter } from "../archive/path-patterns.ts";
 import { walkHome } from "../archive/walk.ts";
-import { CHUNK } from "./block-hashes.ts";
+import { GENTLE_PIECE, Pace } from "../pace.ts";
 import type { CopyRequest } from "./home-copy.ts";
-import { Pace } from "./pace.ts";
 import { readWhole } from "./read-chunks.ts";
 import { openSource } from "./reading.ts";
 
@@ -21,7 +20,7 @@ const SHARE_OF_MEMORY = 4;
 const MOST_FILES = 4096;
 
 export type WarmUpRequest = Pick<CopyRequest, "home" | "excluded" | "exclude" | "rebuildable" | "signal"> & {
-  /** Files that the new daemon is started from. */
+  /** Executables that run from now on. */
   programs: readonly string[];
   /** How much of the home is read; by default {@link MOST_BYTES}, and no more than the machine has to spare. */
   mostBytes?: number;
@@ -39,7 +38,7 @@ export type WarmUpRequest = Pick<CopyRequest, "home" | "excluded" | "exclude" | 
 export async function warmUp(request: WarmUpRequest): Promise<void> {
   const { signal, programs } = request;
   const pace = new Pace();
-  const into = Buffer.allocUnsafeSlow(CHUNK);
+  const into = Buffer.allocUnsafeSlow(GENTLE_PIECE);
   const mostBytes = request.mostBytes ?? Math.min(MOST_BYTES, freemem() / SHARE_OF_MEMORY);
   const files = await newestOf({ ...request, mostBytes }, pace);
   for (const path of [...files, ...programs.map(encodePath)]) {
@@ -54,7 +53,7 @@ async function readThrough(path: BytePath, into: Buffer, pace: Pace): Promise<vo
   try {
     for (let position = 0, count = into.length; count === into.length; position += count) {
       count = await readWhole({ path, file }, into, position, into.length);
-      await pace.breathe();
+      await pace.moved(count);
     }
   } finally {
     closeSync(file);

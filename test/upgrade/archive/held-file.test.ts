@@ -19,6 +19,7 @@ import { changeSince, type HeldFile, heldFile } from "../../../src/upgrade/archi
 import { manifestHead } from "../../../src/upgrade/archive/manifest.ts";
 import { readArchive } from "../../../src/upgrade/archive/read-archive.ts";
 import { writeArchive } from "../../../src/upgrade/archive/write-archive.ts";
+import { Pace } from "../../../src/upgrade/pace.ts";
 import { checkGzip, list } from "./gnu-tar.ts";
 
 let folder: string;
@@ -52,6 +53,8 @@ function make(during: () => void = () => {}) {
     excluded: [],
     held: new Map([[asBytePath("m.bloom"), held]]),
     onProgress: during,
+    // As always with them.
+    pace: new Pace(),
   });
 }
 
