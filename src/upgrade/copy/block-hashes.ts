@@ -1,5 +1,5 @@
 /** What is read in one go. */
-export const CHUNK = 1 << 20;
+const CHUNK = 1 << 20;
 
 /** What a page cache keeps, and what databases write. */
 export const SMALLEST_BLOCK = 4096;

@@ -53,7 +53,7 @@ test("reading and writing do not rest for one another's rests", async () => {
     const rests = sleep.mock.calls.map(([milliseconds]) => Number(milliseconds)).toSorted((a, b) => a - b);
     expect(rests.length).toBeGreaterThan(100);
     // As long as a piece takes. Were waiting taken for work they would grow from one to the next, up to 250 ms.
-    expect(rests[Math.floor(rests.length / 2)]).toBeLessThan(20);
+    expect(rests[Math.floor(rests.length * 0.9)]).toBeLessThan(50);
   } finally {
     sleep.mockRestore();
   }
