@@ -1,4 +1,4 @@
-/** What is read in one go. */
+/** What is read at once at most, and the largest block. */
 const CHUNK = 1 << 20;
 
 /** What a page cache keeps, and what databases write. */

@@ -84,7 +84,8 @@ export async function prepareLog(path: string, homeBytes: number): Promise<void>
     const zeros = Buffer.alloc(GENTLE_PIECE);
     const portion = new SyncPortion();
     const pace = new Pace();
-    for (let at = 0; at < Math.min(homeBytes, MOST_PREPARED); at += zeros.length) {
+    const size = Math.ceil(Math.min(homeBytes, MOST_PREPARED) / MOST_DATA) * MOST_DATA;
+    for (let at = 0; at < size; at += zeros.length) {
       await bulkDisk.writeAt(file, zeros, at);
       if (portion.isDue(zeros.length)) await portion.sync(() => bulkDisk.fdatasync(file));
       await pace.moved(zeros.length);
