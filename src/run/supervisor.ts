@@ -2,9 +2,9 @@ import type { Daemon } from "../daemon/daemon.ts";
 import { stopOrphans } from "../daemon/daemon.ts";
 import type { ChildEnvironment } from "../daemon/spawn.ts";
 import { type BuildInfo, sameBuild } from "../model/build-info.ts";
-import type { Plan, UpgradeInfo } from "../model/documents.ts";
+import type { Plan } from "../model/documents.ts";
 import { toMilliseconds } from "../model/duration.ts";
-import { adviceOf, isMachineRefusal, NymvisorError, reasonOf } from "../model/errors.ts";
+import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
 import type { Emit, NymvisorEvent } from "../model/events.ts";
 import { describeCheck } from "../model/health.ts";
 import type { Instant } from "../model/instant.ts";
@@ -17,36 +17,28 @@ import { startedOnProbation, tryOut } from "../policy/run-probation.ts";
 import type { Effect, Moment, PlanView, RunInput, RunState, Target, UpgradeResult } from "../policy/run-state.ts";
 import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
-import { syncFolder } from "../system/durable.ts";
-import { type Lock, LockHeldError, tryLock, withLock } from "../system/lock.ts";
+import { type Lock, tryLock, withLock } from "../system/lock.ts";
 import { groupMembers } from "../system/process-table.ts";
 import { settleRestore } from "../upgrade/backups/restore.ts";
 import { noteBuild } from "../upgrade/build-information.ts";
-import { keepLastGood } from "../upgrade/last-good.ts";
 import { requireOperator, writeOperator } from "../upgrade/operator.ts";
 import { requireOutcomes } from "../upgrade/outcomes.ts";
 import { copyOnProbation, whyNoWayBack } from "../upgrade/probation-note.ts";
-import { recordPending } from "../upgrade/record-pending.ts";
-import { sourceRecords } from "../upgrade/source-records.ts";
-import { LocalStagingError, stage } from "../upgrade/stage.ts";
-import { takeStock } from "../upgrade/take-stock.ts";
+import { LocalStagingError } from "../upgrade/stage.ts";
 import { type Forth, perform } from "../upgrade/transaction.ts";
-import { readWayBackJournal } from "../upgrade/way-back/journal.ts";
-import { decidedWayBack, settleWayBackHome, sweepUnpacked } from "../upgrade/way-back/settle-way-back.ts";
 import type { WayBackResult } from "../upgrade/way-back/turn-back.ts";
 import { DownloadError } from "../upstream/download-error.ts";
-import { allowsHttp, type SourceName, sourcesFor } from "../upstream/sources.ts";
-import { AnnouncementIntake } from "./announcement-intake.ts";
-import { announcementSource } from "./announcement-source.ts";
 import { Archivist } from "./archivist.ts";
 import { AwaitedTrial } from "./awaited-trial.ts";
-import { GithubSource } from "./github-source.ts";
+import { DocumentOrder } from "./document-order.ts";
+import type { GithubSource } from "./github-source.ts";
 import { goBack, keepLines } from "./go-back.ts";
-import { releasePolicy, scheduleAnnounced, spreadSeed } from "./operator-policy.ts";
 import { readPlanView } from "./plan-view.ts";
 import type { PlanWatcher } from "./plan-watcher.ts";
-import { type PolledSource, Poller } from "./poller.ts";
+import { polledSources } from "./polled-sources.ts";
+import { Poller } from "./poller.ts";
 import type { Services } from "./services.ts";
+import { Stagings } from "./stagings.ts";
 import { examine, startBuild } from "./start-daemon.ts";
 import { StatusFile } from "./status-file.ts";
 import { Trial } from "./trial.ts";
@@ -94,7 +86,7 @@ export class Supervisor {
   private cancelReading: () => void = () => {};
   /** The moment of the last decision: what has fallen due since then is still to be decided. */
   private decidedAt: Moment | undefined;
-  private readonly stagings = new Map<string, AbortController>();
+  private readonly stagings: Stagings;
   private upgrade: AbortController | undefined;
   /** The last start: given up if it has not come to the daemon yet. */
   private starting: AbortController | undefined;
@@ -102,9 +94,7 @@ export class Supervisor {
   private recording = false;
   private stopRequested: string | undefined;
   private planUnreadable: string | undefined;
-  private copiesFail = false;
-  /** The documents may have changed since they were copied. */
-  private copiesDue = true;
+  private readonly documents: DocumentOrder;
   /** Aborted at the end of the run: everything that still goes on in the background gives up. */
   private readonly over = new AbortController();
   private readonly ended = Promise.withResolvers<number>();
@@ -120,7 +110,6 @@ export class Supervisor {
   private copyInUse: string | null = null;
   /** The source that lists releases, if it is asked. */
   private github: GithubSource | undefined;
-  private seed: string | undefined;
   private readonly trial: Trial;
   private readonly awaited: AwaitedTrial;
   /** The daemon that was started last, whether or not it still runs. */
@@ -140,6 +129,8 @@ export class Supervisor {
       copyOnProbation: () => copyOnProbation(context.layout, this.trial.note()),
     });
     this.awaited = new AwaitedTrial(context.clock);
+    this.documents = new DocumentOrder(context);
+    this.stagings = new Stagings({ ...context, failed: (error) => this.passOver(error) });
     this.trial = new Trial({ ...context, signal: this.over.signal });
   }
 
@@ -192,9 +183,9 @@ export class Supervisor {
     // A home whose restore was interrupted may be half of the one and half of the other: nothing is started on that.
     const restored = await settleRestore(layout);
     if (restored !== "none") emit({ type: "restore.recovered", home: layout.home, outcome: restored });
-    await this.settleWayBack();
-    const settled = await this.settle(signal);
-    await this.sweepUnpacked();
+    await this.documents.settleWayBack();
+    const settled = await this.documents.settle(signal);
+    await this.documents.sweepUnpacked();
     const home = await examine({ ...this.context, signal });
     this.runs = home.record?.binaryDetails ?? home.buildInfo;
     const first = this.firstView(home.current.name, this.runs, settled);
@@ -229,15 +220,6 @@ export class Supervisor {
     if (lookAgainIn !== null) this.readPlanIn(lookAgainIn);
   }
 
-  /** A way back that was interrupted may have left the home in either place: nothing is started before that is settled. */
-  private async settleWayBack(): Promise<void> {
-    const { layout, emit } = this.context;
-    const found = readWayBackJournal(layout);
-    const outcome = await settleWayBackHome(layout);
-    if (outcome !== "undone" || found.state !== "found") return;
-    emit({ type: "way-back.recovered", name: found.value.from.name, outcome });
-  }
-
   /** The version that an earlier run was trying goes on where it was. */
   private goOnWithTrial(runs: string | undefined): void {
     const note = this.trial.note();
@@ -264,28 +246,6 @@ export class Supervisor {
     if (state === "failed") this.status.stays({ name, version, why: why ?? "" });
   }
 
-  /**
-   * Puts the documents in order. A machine that says no to that is no reason to leave the node down: it is started on
-   * what `current` decides, upgrades wait, and it is tried again. @returns whether it is done.
-   */
-  private async settle(signal: AbortSignal): Promise<boolean> {
-    try {
-      await this.putInOrder(signal);
-      return true;
-    } catch (error) {
-      const passes = isMachineRefusal(error) || error instanceof LockHeldError;
-      if (!passes || !isMoveDurable(this.context.layout)) throw error;
-      this.context.emit({ type: "warning", about: "the documents could not be put in order", reason: adviceOf(error) });
-      return false;
-    }
-  }
-
-  private putInOrder(signal?: AbortSignal): Promise<void> {
-    const { layout, clock, emit } = this.context;
-    const settle = () => takeStock({ layout, clock, emit });
-    return withLock(layout.upgradeLock, "putting the documents in order", settle, { signal });
-  }
-
   /** The plan as it is at the start. One that is not in order yet is read again when it is. */
   private firstView(current: string, runs: BuildInfo, settled: boolean): PlanView {
     try {
@@ -305,9 +265,16 @@ export class Supervisor {
   private startBackground(): void {
     if (this.poller !== undefined || this.over.signal.aborted) return;
     const { layout, emit, platform, configuration, clock } = this.context;
+    const { sources, github } = polledSources({
+      ...this.context,
+      running: () => this.requireRunning(),
+      refused: (name, reason) => this.status.refused(name, reason),
+      signal: this.over.signal,
+    });
+    this.github = github;
     this.poller = new Poller({
       layout,
-      sources: this.sources(),
+      sources,
       pollingRate: configuration.nymvisor.upstream_polling_rate,
       staleAfter: configuration.upstream.stale_after,
       clock,
@@ -328,58 +295,6 @@ export class Supervisor {
     );
   }
 
-  private sources(): PolledSource[] {
-    const { configuration, environment, services } = this.context;
-    const { signal } = this.over;
-    const running = () => this.requireRunning();
-    const makers: Record<SourceName, () => PolledSource> = {
-      nym: () => {
-        const intake = new AnnouncementIntake({
-          ...this.context,
-          instance: configuration.nymvisor.id,
-          running,
-          refused: (name, reason) => this.status.refused(name, reason),
-          schedule: (info) => scheduleAnnounced(info, configuration, () => this.spreadSeed()),
-          signal,
-        });
-        return announcementSource("nym", () => services.askSources(configuration, { environment, signal }), intake);
-      },
-      github: () => {
-        this.github = this.githubSource();
-        return this.github;
-      },
-    };
-    return sourcesFor(configuration).map((name) => makers[name]());
-  }
-
-  private githubSource(): GithubSource {
-    const { configuration, layout, services } = this.context;
-    return new GithubSource({
-      ...this.context,
-      ...services,
-      emit: (event) => {
-        if (event.type === "release.refused") this.status.refused(event.name, event.reason);
-        this.context.emit(event);
-      },
-      instance: configuration.nymvisor.id,
-      source: "github",
-      token: this.context.githubToken,
-      signal: this.over.signal,
-      allowHttp: allowsHttp(configuration, "github"),
-      namedBy: configuration.github.api_url,
-      allowDownload: configuration.daemon.allow_binaries_download,
-      enforceChecksum: configuration.daemon.enforce_download_checksum,
-      running: () => this.requireRunning(),
-      policy: () => releasePolicy(configuration, requireOperator(layout), this.spreadSeed()),
-    });
-  }
-
-  /** Read or made where it is needed first. */
-  private spreadSeed(): string {
-    this.seed ??= spreadSeed(this.context.layout, this.context.emit);
-    return this.seed;
-  }
-
   private requireRunning(): BuildInfo {
     if (this.runs === undefined) throw new NymvisorError({ what: "nothing runs yet" });
     return this.runs;
@@ -391,7 +306,7 @@ export class Supervisor {
     this.cancelReading();
     this.over.abort(new NymvisorError({ what: "nymvisor ends" }));
     this.upgrade?.abort(this.over.signal.reason);
-    for (const staging of this.stagings.values()) staging.abort(this.over.signal.reason);
+    this.stagings.callAllOff(this.over.signal.reason);
     await this.stop("nymvisor ends");
     await this.watcher?.close();
     await this.finishArchives();
@@ -442,7 +357,7 @@ export class Supervisor {
     const { kind } = this.state.phase;
     if (kind === "starting" || kind === "upgrading") return;
     this.status.update(this.state);
-    if (this.copiesDue) this.keepLastGood();
+    this.documents.keepLastGood();
   }
 
   private process(input: RunInput): void {
@@ -489,7 +404,7 @@ export class Supervisor {
         this.inBackground(this.stage(effect.name, effect.fingerprint));
         break;
       case "cancel-staging":
-        this.stagings.get(effect.name)?.abort(new NymvisorError({ what: `${effect.name} is not wanted any more` }));
+        this.stagings.callOff(effect.name);
         break;
       case "perform":
         this.inBackground(this.perform(effect.target));
@@ -524,7 +439,7 @@ export class Supervisor {
     this.starting = starting;
     const signal = AbortSignal.any([this.over.signal, starting.signal]);
     try {
-      if (disk.existsSync(this.context.layout.wayBack)) await this.settleWayBack();
+      if (disk.existsSync(this.context.layout.wayBack)) await this.documents.settleWayBack();
       const trying = this.state !== undefined && this.state.probation !== null;
       const started = await startBuild(
         { ...this.context, signal, keepLines: trying, spawned: () => this.recordSwitch() },
@@ -612,56 +527,14 @@ export class Supervisor {
   }
 
   private async stage(name: string, fingerprint: string): Promise<void> {
-    const { configuration, clock } = this.context;
     const info = this.plan?.queuedUp.find((entry) => entry.name === name);
-    const controller = new AbortController();
-    this.stagings.set(name, controller);
-    try {
-      if (info === undefined) throw new NymvisorError({ what: `${name} is not in the plan` });
-      const now = clock.wall();
-      const staged = await stage({
-        ...this.context,
-        download: this.context.services.download,
-        info,
-        allowDownload: configuration.daemon.allow_binaries_download,
-        enforceChecksum: configuration.daemon.enforce_download_checksum,
-        ...this.addressRules(name),
-        now,
-        askFrom: this.askFromOf(name),
-        signal: controller.signal,
-      });
-      this.take({ type: staged === "fetched" ? "fetched" : "staged", name, fingerprint });
-    } catch (error) {
-      if (controller.signal.aborted) return;
-      this.passOver(info, error);
-      this.take({
-        type: "staging-failed",
-        name,
-        fingerprint,
-        reason: adviceOf(error),
-        local: error instanceof LocalStagingError,
-        // A neighbour does the same work.
-        busy: error instanceof DownloadError && error.failure.kind === "busy",
-      });
-    } finally {
-      if (this.stagings.get(name) === controller) this.stagings.delete(name);
-    }
-  }
-
-  /** What the source of an entry allows the address of its binary to be. */
-  private addressRules(name: string): { allowHttp: boolean; namedBy: string | null } {
-    const { configuration, layout } = this.context;
-    const record = sourceRecords(layout).queued.find((one) => one.name === name);
-    const listed = record?.source === "github";
-    return {
-      allowHttp: allowsHttp(configuration, listed ? "github" : "nym"),
-      namedBy: listed ? configuration.github.api_url : null,
-    };
+    const input = await this.stagings.stage({ name, fingerprint, info, askFrom: this.askFromOf(name) });
+    if (input !== undefined) this.take(input);
   }
 
   /** Passes a release over whose bytes are not what was announced, so that the one before it does not wait for it. */
-  private passOver(info: UpgradeInfo | undefined, error: unknown): void {
-    if (this.github === undefined || info === undefined) return;
+  private passOver(error: unknown): void {
+    if (this.github === undefined) return;
     const isOther = error instanceof DownloadError && error.failure.kind === "checksum";
     if (isOther && error.failure.kind === "checksum") this.github.refuse(error.failure.expected.hex, reasonOf(error));
     if (isOther || error instanceof LocalStagingError) this.poller?.review();
@@ -737,7 +610,7 @@ export class Supervisor {
     return perform(
       {
         ...both,
-        settle: () => this.putInOrder(signal),
+        settle: () => this.documents.putInOrder(signal),
         lastLook: (target) => this.lastLook(target, signal),
         mapped: () => this.mapped(),
         recordsLater: ({ manual }) =>
@@ -790,7 +663,7 @@ export class Supervisor {
     this.recording = true;
     const isLate = (this.state?.recording?.failures ?? 0) > 0;
     try {
-      await this.writeDocuments();
+      await this.documents.record((event) => this.tellWayBack(event));
       // Before the news, with which the next upgrade begins: until now this home seemed to be behind.
       this.readPlan(true);
       this.takeUpTrial();
@@ -805,44 +678,13 @@ export class Supervisor {
     }
   }
 
-  /** What a switch of this run has left to be written; or, as at a start, whatever stands in the way is put in order. */
-  private async writeDocuments(): Promise<void> {
-    const { layout, clock } = this.context;
-    const emit: Emit = (event) => this.tellWayBack(event);
-    await withLock(layout.upgradeLock, "the documents of an upgrade", () => {
-      if (!recordPending({ layout, clock, emit })) takeStock({ layout, clock, emit });
-    });
-    await this.sweepUnpacked();
-  }
-
-  private async sweepUnpacked(): Promise<void> {
-    const { layout, emit } = this.context;
-    try {
-      await sweepUnpacked(layout);
-    } catch (error) {
-      emit({ type: "warning", about: "what was unpacked for the way back", reason: reasonOf(error) });
-    }
-  }
-
   /** A run that was asked to end between a switch and the documents; if that fails the next start finishes it. */
   private async recordAtTheEnd(): Promise<void> {
     if (this.state === undefined || this.state.recording === null || this.recording) return;
     try {
-      await this.writeDocuments();
+      await this.documents.record((event) => this.tellWayBack(event));
     } catch (error) {
       this.context.emit({ type: "warning", about: "the documents of the last upgrade", reason: adviceOf(error) });
-    }
-  }
-
-  private keepLastGood(): void {
-    this.copiesDue = false;
-    try {
-      keepLastGood(this.context.layout);
-      this.copiesFail = false;
-    } catch (error) {
-      const about = "the copies of the documents";
-      if (!this.copiesFail) this.context.emit({ type: "warning", about, reason: reasonOf(error) });
-      this.copiesFail = true;
     }
   }
 
@@ -858,7 +700,7 @@ export class Supervisor {
       this.plan = plan;
       if (this.planUnreadable !== undefined) emit({ type: "plan.readable-again", path: layout.plan });
       this.planUnreadable = undefined;
-      this.copiesDue = true;
+      this.documents.changed();
       const awaited = this.awaited.judge(view);
       this.take({ type: "plan-read", plan: awaited.view, untouched });
       // The node that is waited for may never tell.
@@ -875,20 +717,5 @@ export class Supervisor {
   private readPlanIn(milliseconds: number): void {
     this.cancelReading();
     this.cancelReading = this.context.clock.after(milliseconds, () => this.readPlan());
-  }
-}
-
-/**
- * Whether `current` stays where it is after a loss of power. A nymvisor that was killed in the middle of an upgrade may
- * have moved it and not made that durable; what it leads to must not run on the home before.
- */
-function isMoveDurable(layout: Layout): boolean {
-  // Where a way back is decided, that says what is started.
-  if (!disk.existsSync(layout.journal) || decidedWayBack(layout) !== undefined) return true;
-  try {
-    syncFolder(layout.upgradeData);
-    return true;
-  } catch {
-    return false;
   }
 }
