@@ -15,6 +15,7 @@ function open() {
     sync_file_range: { args: [i32, i64_fast, i64_fast, u32], returns: i32 },
     ioctl: { args: [i32, u64_fast, i64], returns: i32 },
     syscall: { args: [i64_fast, i32, ptr, ptr, u32], returns: i64_fast },
+    getpagesize: { args: [], returns: i32 },
     __errno_location: { args: [], returns: ptr },
   }).symbols;
 }
@@ -112,15 +113,26 @@ export function extentCount(descriptor: number): number | undefined {
 /** The same number on every architecture, as of all calls since Linux 5.1. */
 const SYS_CACHESTAT = 451;
 
-/**
- * Whether nothing that was written to an open file still waits in memory to be written to the disk, or is on its way
- * there. Undefined where the kernel does not tell: cachestat(2) came with Linux 6.5.
- */
-export function isClean(descriptor: number): boolean | undefined {
-  /** struct cachestat_range: offset and length, none of both for the whole file. */
-  const range = new BigUint64Array(2);
+/** What cachestat(2) tells of a part of an open file, without a length of all of it: in pages. It came with Linux 6.5. */
+function cacheStat(descriptor: number, position = 0, length = 0): BigUint64Array | undefined {
+  /** struct cachestat_range: offset and length. */
+  const range = BigUint64Array.of(BigInt(position), BigInt(length));
   /** struct cachestat: pages cached, dirty, under write-back, evicted, recently evicted. */
   const pages = new BigUint64Array(5);
-  if (libc().syscall(SYS_CACHESTAT, descriptor, range, pages, 0) !== 0) return undefined;
-  return pages[1] === 0n && pages[2] === 0n;
+  return libc().syscall(SYS_CACHESTAT, descriptor, range, pages, 0) === 0 ? pages : undefined;
+}
+
+/** Whether all of a part of an open file is in memory. Undefined where the kernel does not tell. */
+export function isCached(descriptor: number, position: number, length: number): boolean | undefined {
+  const [cached] = cacheStat(descriptor, position, length) ?? [];
+  return cached === undefined ? undefined : Number(cached) >= Math.ceil(length / libc().getpagesize());
+}
+
+/**
+ * Whether nothing that was written to an open file still waits in memory to be written to the disk, or is on its way
+ * there. Undefined where the kernel does not tell.
+ */
+export function isClean(descriptor: number): boolean | undefined {
+  const [, dirty, writtenBack] = cacheStat(descriptor) ?? [];
+  return dirty === undefined ? undefined : dirty === 0n && writtenBack === 0n;
 }

@@ -1,5 +1,6 @@
-import { closeSync } from "node:fs";
+import { closeSync, fstatSync } from "node:fs";
 import { freemem } from "node:os";
+import { isCached } from "../../system/file-calls.ts";
 import { type BytePath, encodePath } from "../archive/byte-path.ts";
 import { pathFilter } from "../archive/path-patterns.ts";
 import { walkHome } from "../archive/walk.ts";
@@ -51,9 +52,14 @@ async function readThrough(path: BytePath, into: Buffer, pace: Pace): Promise<vo
   const file = openSource(path);
   if (file === undefined) return;
   try {
-    for (let position = 0, count = into.length; count === into.length; position += count) {
-      count = await readWhole({ path, file }, into, position, into.length);
-      await pace.moved(count);
+    const { size } = fstatSync(file);
+    for (let position = 0; position < size; position += into.length) {
+      if (isCached(file, position, Math.min(into.length, size - position)) === true) {
+        await pace.breathe();
+      } else {
+        const count = await readWhole({ path, file }, into, position, into.length);
+        await pace.moved(count);
+      }
     }
   } finally {
     closeSync(file);
