@@ -54,12 +54,10 @@ async function readThrough(path: BytePath, into: Buffer, pace: Pace): Promise<vo
   try {
     const { size } = fstatSync(file);
     for (let position = 0; position < size; position += into.length) {
-      if (isCached(file, position, Math.min(into.length, size - position)) === true) {
-        await pace.breathe();
-      } else {
-        const count = await readWhole({ path, file }, into, position, into.length);
-        await pace.moved(count);
-      }
+      // Also where it is there already: what was used just now is given up last.
+      const isThere = isCached(file, position, Math.min(into.length, size - position)) === true;
+      const count = await readWhole({ path, file }, into, position, into.length);
+      await (isThere ? pace.breathe() : pace.moved(count));
     }
   } finally {
     closeSync(file);
