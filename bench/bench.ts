@@ -20,7 +20,7 @@ import { Undo } from "./undo.ts";
  * the same run. Absolute times are this machine's; what counts is how far the figures lie above the bare ones.
  *
  * `--only downtime-1g,way-back` measures these parts, `--on here,btrfs` on these file systems; `--quick` is what takes
- * minutes, not a quarter of an hour. Homes lie below `--folder`, which must not be in memory. The figures of everything go
+ * minutes, not twenty of them. Homes lie below `--folder`, which must not be in memory. The figures of everything go
  * to `results/bench.json`, those of some parts to `results/part.json`.
  */
 

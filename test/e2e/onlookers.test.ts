@@ -109,4 +109,4 @@ test("through a hundred upgrades, kills and full disks every reader finds curren
   } finally {
     server.close();
   }
-}, 180_000);
+}, 600_000);

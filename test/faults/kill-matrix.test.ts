@@ -15,7 +15,7 @@ import type { World } from "./support/world.ts";
  * `NYMVISOR_FAULT_MATRIX=all` tries each point in all ways, also where two of them leave the same.
  */
 const ALL = process.env.NYMVISOR_FAULT_MATRIX === "all";
-const LIMIT = ALL ? 3_600_000 : 300_000;
+const LIMIT = ALL ? 3_600_000 : 900_000;
 
 let folder: string;
 let server: ReleaseServer;

@@ -15,7 +15,7 @@ import type { World } from "./support/world.ts";
  * says no, as in kill-matrix.test.ts. Each road begins with a node that was stopped while its new version was on probation.
  */
 const ALL = process.env.NYMVISOR_FAULT_MATRIX === "all";
-const LIMIT = ALL ? 3_600_000 : 300_000;
+const LIMIT = ALL ? 3_600_000 : 900_000;
 
 let folder: string;
 let server: ReleaseServer;
