@@ -33,8 +33,9 @@ export interface Reader {
 export const READ_BESIDE: Reader = { piece: GENTLE_PIECE, read: readWhole };
 
 /**
- * On this thread, in pieces that are still in the processor's cache when they are used. Of what the kernel has in memory
- * that takes half as long as to have other threads read it (measured: 256 MiB read and hashed in 25 ms instead of 52).
+ * On this thread, in pieces that are still in the processor's cache when they are used. What the kernel has in memory takes
+ * no longer than with four threads that read ahead, and less of the processors, which the stop shares with others (measured
+ * with 256 MiB that were compared: 43 ms of their time instead of 50, with a quarter of the switches between threads).
  */
 export const READ_HERE: Reader = { piece: 256 << 10, read: readHere };
 
