@@ -267,7 +267,7 @@ function settleJournal({ layout, clock, emit }: StockContext, current: string): 
     if (journal.copy !== null && !moved) disownCopy(join(layout.copies, basename(journal.copy)));
     noteWhatWasLeft(layout, journal, current);
     removeJournal(layout);
-    emit({ type: "upgrade.recovered", name: journal.to.name, outcome: "undone" });
+    emit({ type: "upgrade.recovered", name: journal.to.name, outcome: moved ? "finished" : "undone" });
   }
 }
 
