@@ -1,9 +1,5 @@
-import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { BuildInfo } from "../model/build-info.ts";
-import type { Emit, NymvisorEvent } from "../model/events.ts";
-import type { Layout } from "../model/paths.ts";
-import type { Configuration } from "../model/settings.ts";
-import type { Clock } from "../system/clock.ts";
+import type { NymvisorEvent } from "../model/events.ts";
 import { requireOperator } from "../upgrade/operator.ts";
 import { allowsHttp, type SourceName, sourcesFor } from "../upstream/sources.ts";
 import { AnnouncementIntake } from "./announcement-intake.ts";
@@ -11,16 +7,10 @@ import { announcementSource } from "./announcement-source.ts";
 import { GithubSource } from "./github-source.ts";
 import { releasePolicy, scheduleAnnounced, spreadSeed } from "./operator-policy.ts";
 import type { PolledSource } from "./poller.ts";
+import type { RunContext } from "./run-context.ts";
 import type { Services } from "./services.ts";
 
-export interface PolledSourcesContext {
-  layout: Layout;
-  configuration: Configuration;
-  environment: ChildEnvironment;
-  /** `linux-x86_64` */
-  platform: string;
-  clock: Clock;
-  emit: Emit;
+export interface PolledSourcesContext extends RunContext {
   services: Pick<Services, "askSources" | "askGithub" | "confirmGithub" | "download">;
   githubToken: string | null;
   /** What the daemon runs. @throws {NymvisorError} while nothing does. */

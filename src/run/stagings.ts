@@ -1,26 +1,15 @@
-import type { ChildEnvironment } from "../daemon/spawn.ts";
 import type { UpgradeInfo } from "../model/documents.ts";
 import { adviceOf, NymvisorError } from "../model/errors.ts";
-import type { Emit } from "../model/events.ts";
 import type { Instant } from "../model/instant.ts";
-import type { Layout } from "../model/paths.ts";
-import type { Configuration } from "../model/settings.ts";
 import type { RunInput } from "../policy/run-state.ts";
-import type { Clock } from "../system/clock.ts";
 import { sourceRecords } from "../upgrade/source-records.ts";
 import { LocalStagingError, stage } from "../upgrade/stage.ts";
 import { DownloadError } from "../upstream/download-error.ts";
 import { allowsHttp } from "../upstream/sources.ts";
+import type { RunContext } from "./run-context.ts";
 import type { Services } from "./services.ts";
 
-export interface StagingsContext {
-  layout: Layout;
-  configuration: Configuration;
-  environment: ChildEnvironment;
-  /** `linux-x86_64` */
-  platform: string;
-  clock: Clock;
-  emit: Emit;
+export interface StagingsContext extends RunContext {
   services: Pick<Services, "download">;
   /** Told why the bytes of a release are not to be had, before the run hears of it. */
   failed(error: unknown): void;

@@ -1,21 +1,18 @@
 import type { Daemon } from "../daemon/daemon.ts";
 import { stopOrphans } from "../daemon/daemon.ts";
-import type { ChildEnvironment } from "../daemon/spawn.ts";
 import { type BuildInfo, sameBuild } from "../model/build-info.ts";
 import type { Plan } from "../model/documents.ts";
 import { toMilliseconds } from "../model/duration.ts";
 import { adviceOf, NymvisorError, reasonOf } from "../model/errors.ts";
-import type { Emit, NymvisorEvent } from "../model/events.ts";
+import type { NymvisorEvent } from "../model/events.ts";
 import { describeCheck } from "../model/health.ts";
 import type { Instant } from "../model/instant.ts";
-import { buildLayout, type Layout } from "../model/paths.ts";
-import type { Configuration } from "../model/settings.ts";
+import { buildLayout } from "../model/paths.ts";
 import { LOCAL_BACKOFF } from "../policy/backoff.ts";
 import { isOnHold, objectionToStop } from "../policy/next-target.ts";
 import { decide, initialState, nextWake } from "../policy/run.ts";
 import { startedOnProbation, tryOut } from "../policy/run-probation.ts";
 import type { Effect, Moment, PlanView, RunInput, RunState, Target, UpgradeResult } from "../policy/run-state.ts";
-import type { Clock } from "../system/clock.ts";
 import { disk } from "../system/disk.ts";
 import { type Lock, tryLock, withLock } from "../system/lock.ts";
 import { groupMembers } from "../system/process-table.ts";
@@ -37,20 +34,14 @@ import { readPlanView } from "./plan-view.ts";
 import type { PlanWatcher } from "./plan-watcher.ts";
 import { polledSources } from "./polled-sources.ts";
 import { Poller } from "./poller.ts";
+import type { RunContext } from "./run-context.ts";
 import type { Services } from "./services.ts";
 import { Stagings } from "./stagings.ts";
 import { examine, startBuild } from "./start-daemon.ts";
 import { StatusFile } from "./status-file.ts";
 import { Trial } from "./trial.ts";
 
-export interface SupervisorContext {
-  layout: Layout;
-  configuration: Configuration;
-  environment: ChildEnvironment;
-  /** `linux-x86_64` */
-  platform: string;
-  clock: Clock;
-  emit: Emit;
+export interface SupervisorContext extends RunContext {
   services: Services;
   /** Of the environment; the daemon does not get it. */
   githubToken: string | null;

@@ -1,14 +1,12 @@
-import { readSync } from "node:fs";
 import { errorCode } from "../../model/errors.ts";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { extentCount, isClean } from "../../system/file-calls.ts";
 import type { FileStat } from "../../system/file-stat.ts";
 import type { BytePath } from "../archive/byte-path.ts";
 import { extentsOf } from "../archive/sparse-file.ts";
-import { cannotRead } from "../archive/walk.ts";
 import { SyncPortion } from "../pace.ts";
 import type { BlockHashes, Chunk } from "./block-hashes.ts";
-import { type Range, type Reader, readChunks } from "./read-chunks.ts";
+import { type Range, type Reader, readChunks, readHere } from "./read-chunks.ts";
 
 /** Up to here a file is read in one go, and copied whole whenever it may have changed. */
 export const SMALL = 256 << 10;
@@ -73,18 +71,8 @@ export function isSparse({ blocks, size }: FileStat): boolean {
 }
 
 /** The bytes of a file of at most {@link SMALL} bytes, or the first so many if it has grown meanwhile. */
-export function readSmall({ path, file, stat }: Source, into: Buffer): Buffer {
-  const size = Math.min(Number(stat.size), into.length);
-  try {
-    for (let done = 0; done < size; ) {
-      const count = readSync(file, into, done, size - done, done);
-      if (count === 0) return into.subarray(0, done);
-      done += count;
-    }
-  } catch (error) {
-    throw cannotRead(path, error);
-  }
-  return into.subarray(0, size);
+export function readSmall(source: Source, into: Buffer): Buffer {
+  return into.subarray(0, readHere(source, into, 0, Math.min(Number(source.stat.size), into.length)));
 }
 
 /** Takes down the hashes of a file of the copy that holds its bytes already. */
@@ -138,21 +126,17 @@ const SAMPLE = 64 << 10;
  * Whether hardly anything is left of what the copy has of a file, as samples tell. To write down each block that has
  * changed would then be to write all of it, and to write it once more when the log is applied.
  */
-export function isRewritten({ path, file, stat }: Source, hashes: BlockHashes, { chunk }: ContentsOptions): boolean {
-  const size = Number(stat.size);
+export function isRewritten(source: Source, hashes: BlockHashes, { chunk }: ContentsOptions): boolean {
+  const size = Number(source.stat.size);
   if (size < SMALLEST_SAMPLED) return false;
   const step = Math.floor(size / SAMPLES / hashes.blockSize) * hashes.blockSize;
   const length = Math.max(SAMPLE, hashes.blockSize);
   let blocks = 0;
   let different = 0;
-  try {
-    for (let sample = 0; sample < SAMPLES; sample += 1) {
-      const count = readSync(file, chunk.bytes, 0, length, sample * step);
-      blocks += Math.ceil(count / hashes.blockSize);
-      different += hashes.countDifferent(chunk, sample * step, count);
-    }
-  } catch (error) {
-    throw cannotRead(path, error);
+  for (let sample = 0; sample < SAMPLES; sample += 1) {
+    const count = readHere(source, chunk.bytes, sample * step, length);
+    blocks += Math.ceil(count / hashes.blockSize);
+    different += hashes.countDifferent(chunk, sample * step, count);
   }
   return different > blocks * MOSTLY;
 }

@@ -1,10 +1,8 @@
-import { readSync } from "node:fs";
 import { bulkDisk } from "../../system/bulk-disk.ts";
 import { startToWrite } from "../../system/file-calls.ts";
-import type { BytePath } from "../archive/byte-path.ts";
-import { cannotRead } from "../archive/walk.ts";
 import { SMALLEST_BLOCK } from "./block-hashes.ts";
 import { type ContentsOptions, isSparse, partsOf, type Source } from "./copy-contents.ts";
+import { readHere } from "./read-chunks.ts";
 
 /** How much is written before the disk is put to work: in large requests, since nobody else needs it now. */
 const START_EVERY = 32 << 20;
@@ -16,17 +14,18 @@ const START_EVERY = 32 << 20;
  * @returns the bytes that were written.
  */
 export async function copyWhole(
-  { path, file, stat }: Source,
+  source: Source,
   destination: number,
   { chunk, signal, onRead, breathe }: ContentsOptions,
 ): Promise<number> {
+  const { file, stat } = source;
   const size = Number(stat.size);
   const parts = isSparse(stat) ? partsOf(file, size, SMALLEST_BLOCK) : [{ hole: false, start: 0, end: size }];
   let written = 0;
   let started = 0;
   for (const { hole, start, end } of parts) {
     for (let at = start; !hole && at < end; ) {
-      const count = readPart(path, file, chunk.bytes, Math.min(end - at, chunk.bytes.length), at);
+      const count = readHere(source, chunk.bytes, at, Math.min(end - at, chunk.bytes.length));
       if (count === 0) break;
       writeAll(destination, chunk.bytes.subarray(0, count), at);
       at += count;
@@ -42,14 +41,6 @@ export async function copyWhole(
   }
   bulkDisk.ftruncateSync(destination, size);
   return written;
-}
-
-function readPart(path: BytePath, file: number, into: Buffer, length: number, position: number): number {
-  try {
-    return readSync(file, into, 0, length, position);
-  } catch (error) {
-    throw cannotRead(path, error);
-  }
 }
 
 function writeAll(file: number, bytes: Uint8Array, position: number): void {

@@ -21,7 +21,7 @@ import { READ_BESIDE, READ_HERE, type Reader } from "./read-chunks.ts";
 import { Records } from "./records.ts";
 import { RoundSink } from "./round-sink.ts";
 import { StopSink } from "./stop-sink.ts";
-import { GENTLY, SyncQueue } from "./sync-queue.ts";
+import { MOST_BESIDE_A_DAEMON, SyncQueue } from "./sync-queue.ts";
 
 export interface CopyRequest {
   /** The daemon's home, absolute; it may be a link. */
@@ -99,7 +99,7 @@ export class HomeCopy {
    */
   async round(): Promise<Copied> {
     return this.#guarded(async () => {
-      const syncs = new SyncQueue(GENTLY);
+      const syncs = new SyncQueue(MOST_BESIDE_A_DAEMON);
       const pace = new Pace();
       const breathe = () => pace.breathe();
       const sink = new RoundSink({ ...this.#context(READ_BESIDE, breathe), syncs });

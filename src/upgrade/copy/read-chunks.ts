@@ -83,7 +83,8 @@ export async function readWhole(
   return done;
 }
 
-function readHere({ path, file }: OpenFile, into: Buffer, position: number, length: number): number {
+/** Reads on this thread. @returns how many bytes there were, up to `length`. */
+export function readHere({ path, file }: OpenFile, into: Buffer, position: number, length: number): number {
   let done = 0;
   try {
     while (done < length) {

@@ -8,7 +8,7 @@ import { writeZeros } from "./copy-contents.ts";
 import { CopyTree } from "./copy-tree.ts";
 import { explained } from "./explained.ts";
 import { copyPaths, type FinishedCopy, writeNote } from "./finished-copy.ts";
-import { GENTLY, SyncQueue } from "./sync-queue.ts";
+import { MOST_BESIDE_A_DAEMON, SyncQueue } from "./sync-queue.ts";
 
 /**
  * Brings the tree of a finished copy up to the stop, by its log: the part of the work that the node did not have to wait
@@ -48,7 +48,7 @@ class Settler {
   readonly notKept: FinishedCopy["notKept"] = [];
   readonly #tree: CopyTree;
   readonly #stored: BytePath;
-  readonly #syncs = new SyncQueue(GENTLY);
+  readonly #syncs = new SyncQueue(MOST_BESIDE_A_DAEMON);
   /** Given to them when nothing more is put into them, which would change their times. */
   readonly #folders: { name: BytePath; attributes: Attributes }[] = [];
   /** What bytes are being written to: changes of one file follow one another. */

@@ -4,7 +4,7 @@ import { bulkDisk, type DiskPath } from "../../system/bulk-disk.ts";
 /** Files that are synced at once share a commit of the file system's journal; so many while nothing but that is waited for. */
 const MOST = 64;
 /** Beside a daemon, whose own fsync would come after all of them. */
-export const GENTLY = 8;
+export const MOST_BESIDE_A_DAEMON = 8;
 
 const { O_RDONLY, O_DIRECTORY } = constants;
 
