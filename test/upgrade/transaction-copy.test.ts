@@ -65,6 +65,26 @@ describe("an upgrade with room for a copy", () => {
     expect(contentsOf(tree).written).toContain("while the daemon stopped");
   });
 
+  test("has what the stop reads, and what is started, brought into memory just before the stop", async () => {
+    const { beginCopy } = at.context();
+    await upgrade({
+      async beginCopy(request) {
+        const copy = await beginCopy(request);
+        at.steps.push("copy");
+        return copy;
+      },
+      async warmUp({ home, programs }) {
+        at.steps.push(`warm up ${home}, ${programs.at(-1)}`);
+      },
+      async stopDaemon() {
+        at.steps.push("stop");
+        return true;
+      },
+    });
+    const warm = `warm up ${layout.home}, ${buildLayout(layout, info.name).binary}`;
+    expect(at.steps.slice(0, 3)).toEqual(["copy", warm, "stop"]);
+  });
+
   test("that is not wanted any more when the home is copied is given up; the node is not stopped, the copy goes", async () => {
     const result = await upgrade({ lastLook: async () => "1.1.0 is put off" });
     expect(result).toEqual({ outcome: "given-up", reason: "1.1.0 is put off", stopped: false });
